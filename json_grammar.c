@@ -1,0 +1,172 @@
+#include "json_grammar.h"
+
+#include <string.h>
+
+#include "text.h"
+
+#define BIT(kind) (1u << (kind))
+#define VALUES (BIT(CLOSE_ARRAY) - 1)
+
+/* What each enum expecting takes, and what comes next after it unless it is a value. */
+struct rule {
+	uint16_t kinds;
+	uint8_t next;
+};
+
+static const struct rule rules[] = {
+	[VALUE] = {VALUES, VALUE},
+	[FIRST_VALUE] = {VALUES | BIT(CLOSE_ARRAY), VALUE},
+	[FIRST_KEY] = {BIT(JSON_KEY) | BIT(CLOSE_OBJECT), COLON},
+	[KEY] = {BIT(JSON_KEY), COLON},
+	[COLON] = {BIT(PAIR), VALUE},
+	[ARRAY_GOES_ON] = {BIT(COMMA) | BIT(CLOSE_ARRAY), VALUE},
+	[OBJECT_GOES_ON] = {BIT(COMMA) | BIT(CLOSE_OBJECT), KEY},
+};
+
+enum json_event json_fail(struct json_reader *reader, enum dropping dropping, const char *error)
+{
+	bool first = reader->dropping == NOTHING;
+
+	if (reader->dropping < dropping)
+		reader->dropping = (uint8_t)dropping;
+	reader->error = error;
+	return first ? JSON_BAD : JSON_MORE;
+}
+
+__attribute__((noinline)) static uint32_t hash_bytes(const char *bytes, size_t size)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	while (size-- > 0)
+		hash = (hash ^ (uint8_t)*bytes++) * 16777619u;
+	return hash;
+}
+
+/* The hash makes long lists of keys that are alike cheap to tell apart. */
+uint32_t json_member(
+	const struct json_reader *reader, uint32_t object, const char *name, size_t size)
+{
+	struct json_token *tokens = reader->tokens;
+	uint32_t hash = hash_bytes(name, size);
+
+	if (tokens[object].type != JSON_OBJECT)
+		return 0;
+	for (uint32_t key = object + 1; key < tokens[object].next; key = tokens[key + 1].next) {
+		if (tokens[key].next == hash && tokens[key].size == size &&
+			memcmp(reader->text + tokens[key].at, name, size) == 0) {
+			tokens[key].type = JSON_NULL;
+			return key + 1;
+		}
+	}
+	return 0;
+}
+
+/* Add a token, if there may be one more; returns what is wrong, or NULL. */
+static const char *add_token(struct json_reader *reader, unsigned kind)
+{
+	struct json_token *container = &reader->tokens[reader->container];
+	struct json_token *token = &reader->tokens[reader->count];
+	const char *text = reader->text + reader->begun;
+
+	if (reader->depth > JSON_DEPTH_MAX)
+		return "JSON nesting depth limit exceeded";
+	if (reader->count == reader->token_capacity ||
+		(kind == JSON_KEY && container->size++ == JSON_KEYS_MAX))
+		return "JSON token count limit exceeded";
+	token->type = kind;
+	token->at = reader->begun;
+	token->size = reader->kept - reader->begun;
+	token->next = reader->count + 1;
+	if (kind == JSON_KEY) {
+		container->next = reader->count; /* those before it, for now */
+		if (json_member(reader, reader->container, text, token->size))
+			return "duplicate key";
+		token->next = hash_bytes(text, token->size);
+	} else if (kind >= JSON_ARRAY) {
+		token->at = reader->container;
+		reader->container = reader->count;
+	}
+	reader->count++;
+	return NULL;
+}
+
+enum json_event json_accept(struct json_reader *reader, unsigned kind)
+{
+	const struct rule *rule = &rules[reader->expecting];
+	const char *error = "unexpected input";
+	struct json_token *container;
+	unsigned next;
+
+	reader->lexing = BETWEEN;
+	if (kind == JSON_ARRAY || kind == JSON_OBJECT)
+		reader->depth++;
+	if ((kind == CLOSE_ARRAY || kind == CLOSE_OBJECT) && reader->depth > 0)
+		reader->depth--;
+	if (reader->dropping != NOTHING)
+		return JSON_MORE;
+	if (kind == JSON_STRING && rule->next == COLON)
+		kind = JSON_KEY;
+	if (rule->kinds & BIT(kind))
+		error = kind <= JSON_OBJECT ? add_token(reader, kind) : NULL;
+	if (error)
+		return json_fail(reader, TO_BRACKETS, error);
+	next = rule->next;
+	container = &reader->tokens[reader->container];
+	if (kind == JSON_ARRAY || kind == JSON_OBJECT) {
+		next = FIRST_VALUE + kind - JSON_ARRAY;
+	} else if (kind != JSON_KEY && kind < COMMA) {
+		if (kind >= CLOSE_ARRAY) {
+			container->next = reader->count;
+			reader->container = container->at;
+		}
+		if (reader->depth == 0)
+			return JSON_VALUE;
+		next = ARRAY_GOES_ON + reader->tokens[reader->container].type - JSON_ARRAY;
+	}
+	reader->expecting = (uint8_t)next;
+	return JSON_MORE;
+}
+
+bool json_equals(const struct json_reader *reader, uint32_t token, const char *other)
+{
+	size_t size;
+	const char *string = json_string(reader, token, &size);
+
+	return text_is(string, size, other);
+}
+
+static bool read_integer(
+	const struct json_reader *reader, uint32_t token, bool is_signed, uint64_t *value)
+{
+	const struct json_token *number = &reader->tokens[token];
+	const char *text = reader->text + number->at;
+	const char *end = text + number->size;
+	const char *digits = text;
+	uint64_t most = UINT64_MAX >> is_signed;
+
+	if (is_signed && *text == '-') {
+		digits++;
+		most++;
+	}
+	if (number->type != JSON_NUMBER || parse_digits(digits, end, value) != end || *value > most)
+		return false;
+	if (digits > text)
+		*value = 0 - *value;
+	return true;
+}
+
+bool json_int(const struct json_reader *reader, uint32_t token, int64_t *value)
+{
+	return read_integer(reader, token, true, (uint64_t *)value);
+}
+
+bool json_uint(const struct json_reader *reader, uint32_t token, uint64_t *value)
+{
+	return read_integer(reader, token, false, value);
+}
+
+char *json_string(const struct json_reader *reader, uint32_t token, size_t *size)
+{
+	*size = reader->tokens[token].size;
+	return reader->text + reader->tokens[token].at;
+}
