@@ -1,0 +1,83 @@
+/* The commands: the table that they stand in, what a handler sees, and how it answers. */
+#ifndef COMMANDS_H
+#define COMMANDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "json.h"
+
+#define COMMAND_ARGUMENTS_MAX 8
+
+struct request;
+
+enum command_flags {
+	COMMAND_NO_REPLY = 1,  /* sends nothing on success */
+	COMMAND_FROZEN = 2,    /* served while filesystems are frozen, also if blocked */
+	COMMAND_DELIMITED = 4, /* its reply has the sentinel 0xFF in front */
+};
+
+/* A row of the table. A family declares its rows in its own file as
+ * `const struct command commands_FAMILY[]`, ended by an empty one.
+ *
+ * arguments says what the command takes, in words like the protocol's: "path:s mode:s?" is a
+ * string and an optional string. The types:
+ *   s string  i integer  u unsigned integer  b boolean
+ *   [T] a list of T
+ *   {NAME:T …} an object with these members
+ *   <TYPE>T|name|name… a T, or one of the names; TYPE is what the error text calls it.
+ * The handler finds argument N (counted from 0, in this order) by the functions below. */
+struct command {
+	const char *name;
+	const char *arguments;
+	unsigned flags;
+	void (*execute)(struct request *request);
+};
+
+/* A request that is being carried out. The handler writes one value to reply (nothing: {}), or
+ * calls reply_error and returns. */
+struct request {
+	struct json_writer *reply;
+	const struct json_reader *json;
+	const struct command *command;
+	uint32_t arguments[COMMAND_ARGUMENTS_MAX]; /* tokens; 0 where absent */
+	const char *types[COMMAND_ARGUMENTS_MAX];  /* of each, in command->arguments */
+	uint32_t id;				   /* token; 0 where absent */
+	bool failed;
+	bool not_found; /* what is raised now has the class CommandNotFound */
+};
+
+/* The arguments of a request. What is absent reads as otherwise says, false or NULL. */
+bool request_has(const struct request *request, unsigned argument);
+int64_t request_int(const struct request *request, unsigned argument, int64_t otherwise);
+bool request_bool(const struct request *request, unsigned argument);
+/* A string without a NUL inside; it may be changed in place. size may be NULL. */
+char *request_string(const struct request *request, unsigned argument, size_t *size);
+/* Which of the names that its type lists an argument is, counted from 0; -1 if it is none. */
+int request_choice(const struct request *request, unsigned argument);
+/* A string that is base64, decoded in place. On bad data it raises the error and returns false. */
+bool request_base64(struct request *request, unsigned argument, char **bytes, size_t *size);
+
+/* Fail: the reply becomes this error. Only before the reply's first flush; after it (the reply
+ * outgrew the writer's buffer) the error is logged and the reply stands. */
+void reply_error(struct request *request, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Carry out the value that reader has just completed, or answer its error, and flush the reply. */
+void commands_dispatch(const struct json_reader *reader, struct json_writer *reply);
+void commands_reject(const struct json_reader *reader, struct json_writer *reply);
+
+/* The table, in order: NULL behind the last. */
+const struct command *commands_at(size_t index);
+bool commands_enabled(size_t index);
+
+/* Disable the commands whose names are not in allow (NULL: allows all) or are in block: names
+ * separated by commas. */
+void commands_restrict(const char *allow, const char *block);
+
+/* While frozen only the rows with COMMAND_FROZEN are served. */
+void commands_set_frozen(bool frozen);
+bool commands_frozen(void);
+
+#endif
