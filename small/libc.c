@@ -1,0 +1,340 @@
+/* For the static release: what the C library gives with care for speed, for kernels before 3.x or
+ * for threads, in the few bytes that the agent needs of it. A definition here keeps the linker
+ * from taking the library's. Only for machines whose long has 64 bits, where system calls take the
+ * same arguments as their functions do; elsewhere the library's own serve.
+ */
+#if defined(__LP64__)
+
+#include <asm/ioctls.h>
+#include <linux/reboot.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+
+struct epoll_event;
+struct rusage;
+struct sockaddr;
+struct timespec;
+
+/* No header declares these here: some of theirs take a variable number of arguments. */
+long syscall(long number, ...);
+int open(const char *path, int flags, unsigned mode);
+int signalfd(int fd, const uint64_t *signals, int flags);
+int sigprocmask(int how, const uint64_t *set, uint64_t *old);
+int epoll_wait(int epoll, struct epoll_event *events, int count, int wait_ms);
+int waitpid(int pid, int *status, int options);
+long send(int fd, const void *bytes, size_t size, int flags);
+long recv(int fd, void *bytes, size_t size, int flags);
+size_t strlen(const char *text);
+int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, size_t size);
+char *strchr(const char *text, int byte);
+size_t strcspn(const char *text, const char *stops);
+size_t strspn(const char *text, const char *accepted);
+void *memchr(const void *bytes, int byte, size_t size);
+void *memset(void *bytes, int byte, size_t size);
+char *getenv(const char *name);
+
+#define HERE (-100) /* AT_FDCWD */
+#define SIGNAL_SET_SIZE 8
+
+#ifdef __x86_64__
+
+#define QUOTE(text) #text
+#define NUMBER(number) QUOTE(number)
+
+/* clang-format off */
+__asm__(".section .text.startup._start,\"ax\",@progbits\n"
+	".global _start\n"
+	"_start:\n"
+	"xor %ebp, %ebp\n"
+	"mov (%rsp), %rdi\n"
+	"lea 8(%rsp), %rsi\n"
+	"lea 8(%rsi,%rdi,8), %rdx\n"
+	"mov %rdx, environ(%rip)\n"
+	"and $-16, %rsp\n"
+	"call main\n"
+	"mov %eax, %edi\n"
+	"call _exit\n"
+	".previous\n");
+
+/* The child returns on our stack first, so the address to return to is kept in a register. */
+__asm__(".section .text.vfork,\"ax\",@progbits\n"
+	".global vfork\n"
+	"vfork:\n"
+	"pop %rdx\n"
+	"mov $" NUMBER(SYS_vfork) ", %eax\n"
+	"syscall\n"
+	"push %rdx\n"
+	"jmp check_result\n"
+	".previous\n");
+/* clang-format on */
+
+/* A function that is its system call: ten bytes each, and one way to enter the kernel. */
+#define CALL(name, number)                                        \
+	__asm__(".section .text.hot." #name ",\"ax\",@progbits\n" \
+		".global " #name "\n" #name ":\n"                 \
+		"mov $" QUOTE(number) ", %eax\n"                  \
+				      "jmp enter_kernel\n"        \
+				      ".previous\n");
+
+/* clang-format off */
+__asm__(".section .text.hot.enter_kernel,\"ax\",@progbits\n"
+	".global syscall\n"
+	"syscall:\n"
+	"mov %rdi, %rax\n"
+	"mov %rsi, %rdi\n"
+	"mov %rdx, %rsi\n"
+	"mov %rcx, %rdx\n"
+	"mov %r8, %rcx\n"
+	"mov %r9, %r8\n"
+	"mov 8(%rsp), %r9\n"
+	"enter_kernel:\n"
+	"mov %rcx, %r10\n"
+	"syscall\n"
+	"check_result:\n"
+	"cmp $-4096, %rax\n"
+	"jbe 1f\n"
+	"neg %eax\n"
+	"mov %eax, errno_value(%rip)\n"
+	"or $-1, %rax\n"
+	"1: ret\n"
+	".previous\n");
+/* clang-format on */
+
+CALL(_exit, SYS_exit_group)
+CALL(accept4, SYS_accept4)
+CALL(access, SYS_access)
+CALL(bind, SYS_bind)
+CALL(chdir, SYS_chdir)
+CALL(clock_gettime, SYS_clock_gettime)
+CALL(close, SYS_close)
+CALL(connect, SYS_connect)
+CALL(dup2, SYS_dup2)
+CALL(epoll_create1, SYS_epoll_create1)
+CALL(epoll_ctl, SYS_epoll_ctl)
+CALL(execve, SYS_execve)
+CALL(fcntl, SYS_fcntl)
+CALL(fstatat, SYS_newfstatat)
+CALL(ftruncate, SYS_ftruncate)
+CALL(getpid, SYS_getpid)
+CALL(getpeername, SYS_getpeername)
+CALL(getsockname, SYS_getsockname)
+CALL(getsockopt, SYS_getsockopt)
+CALL(ioctl, SYS_ioctl)
+CALL(kill, SYS_kill)
+CALL(listen, SYS_listen)
+CALL(lseek, SYS_lseek)
+CALL(madvise, SYS_madvise)
+CALL(memfd_create, SYS_memfd_create)
+CALL(mkdir, SYS_mkdir)
+CALL(mknod, SYS_mknod)
+CALL(openat, SYS_openat)
+CALL(pipe2, SYS_pipe2)
+CALL(poll, SYS_poll)
+CALL(pread, SYS_pread64)
+CALL(prlimit, SYS_prlimit64)
+CALL(pwrite, SYS_pwrite64)
+CALL(read, SYS_read)
+CALL(readlink, SYS_readlink)
+CALL(readlinkat, SYS_readlinkat)
+CALL(rename, SYS_rename)
+CALL(sched_yield, SYS_sched_yield)
+CALL(sendto, SYS_sendto)
+CALL(setsid, SYS_setsid)
+CALL(socket, SYS_socket)
+CALL(splice, SYS_splice)
+CALL(statfs, SYS_statfs)
+CALL(sync, SYS_sync)
+CALL(sysinfo, SYS_sysinfo)
+CALL(umask, SYS_umask)
+CALL(uname, SYS_uname)
+CALL(unlink, SYS_unlink)
+CALL(write, SYS_write)
+
+struct termios;
+
+int errno_value;
+char **environ;
+
+int *__errno_location(void);
+int ioctl(int fd, int request, void *argument);
+int tcgetattr(int fd, struct termios *line);
+int tcsetattr(int fd, int when, const struct termios *line);
+int reboot(int how);
+int sigemptyset(uint64_t *set);
+int sigaddset(uint64_t *set, int signal);
+
+int *__errno_location(void)
+{
+	return &errno_value;
+}
+
+int tcgetattr(int fd, struct termios *line)
+{
+	return ioctl(fd, TCGETS, line);
+}
+
+int tcsetattr(int fd, int when, const struct termios *line)
+{
+	return ioctl(fd, TCSETS + when, (void *)(uintptr_t)line);
+}
+
+int reboot(int how)
+{
+	return (int)syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, how);
+}
+
+int sigemptyset(uint64_t *set)
+{
+	*set = 0;
+	return 0;
+}
+
+int sigaddset(uint64_t *set, int signal)
+{
+	*set |= (uint64_t)1 << (signal - 1);
+	return 0;
+}
+
+#else
+
+extern char **environ;
+
+int fcntl(int fd, int command, long argument);
+int openat(int folder, const char *path, int flags, unsigned mode);
+int clock_gettime(int clock, struct timespec *time);
+
+int fcntl(int fd, int command, long argument)
+{
+	return (int)syscall(SYS_fcntl, fd, command, argument);
+}
+
+int openat(int folder, const char *path, int flags, unsigned mode)
+{
+	return (int)syscall(SYS_openat, folder, path, flags, mode);
+}
+
+int clock_gettime(int clock, struct timespec *time)
+{
+	return (int)syscall(SYS_clock_gettime, clock, time);
+}
+
+#endif
+
+int open(const char *path, int flags, unsigned mode)
+{
+	return (int)syscall(SYS_openat, HERE, path, flags, mode);
+}
+
+int signalfd(int fd, const uint64_t *signals, int flags)
+{
+	return (int)syscall(SYS_signalfd4, fd, signals, SIGNAL_SET_SIZE, flags);
+}
+
+int sigprocmask(int how, const uint64_t *set, uint64_t *old)
+{
+	return (int)syscall(SYS_rt_sigprocmask, how, set, old, SIGNAL_SET_SIZE);
+}
+
+int epoll_wait(int epoll, struct epoll_event *events, int count, int wait_ms)
+{
+	return (int)syscall(SYS_epoll_pwait, epoll, events, count, wait_ms, NULL, 0);
+}
+
+int waitpid(int pid, int *status, int options)
+{
+	return (int)syscall(SYS_wait4, pid, status, options, NULL);
+}
+
+long send(int fd, const void *bytes, size_t size, int flags)
+{
+	return syscall(SYS_sendto, fd, bytes, size, flags, NULL, 0);
+}
+
+long recv(int fd, void *bytes, size_t size, int flags)
+{
+	return syscall(SYS_recvfrom, fd, bytes, size, flags, NULL, NULL);
+}
+
+size_t strlen(const char *text)
+{
+	const char *end = text;
+
+	while (*end)
+		end++;
+	return (size_t)(end - text);
+}
+
+int strncmp(const char *a, const char *b, size_t size)
+{
+	for (; size > 0; a++, b++, size--) {
+		if (*a != *b || *a == '\0')
+			return (unsigned char)*a - (unsigned char)*b;
+	}
+	return 0;
+}
+
+int strcmp(const char *a, const char *b)
+{
+	return strncmp(a, b, PTRDIFF_MAX);
+}
+
+char *strchr(const char *text, int byte)
+{
+	for (;; text++) {
+		if (*text == (char)byte)
+			return (char *)(uintptr_t)text;
+		if (*text == '\0')
+			return NULL;
+	}
+}
+
+size_t strcspn(const char *text, const char *stops)
+{
+	size_t size = 0;
+
+	while (!strchr(stops, text[size]))
+		size++;
+	return size;
+}
+
+size_t strspn(const char *text, const char *accepted)
+{
+	size_t size = 0;
+
+	while (text[size] && strchr(accepted, text[size]))
+		size++;
+	return size;
+}
+
+void *memchr(const void *bytes, int byte, size_t size)
+{
+	for (const char *at = bytes; size > 0; at++, size--) {
+		if (*at == (char)byte)
+			return (char *)(uintptr_t)at;
+	}
+	return NULL;
+}
+
+void *memset(void *bytes, int byte, size_t size)
+{
+	for (char *at = bytes; size > 0; size--)
+		*at++ = (char)byte;
+	return bytes;
+}
+
+char *getenv(const char *name)
+{
+	size_t size = strlen(name);
+
+	for (char **variable = environ; *variable; variable++) {
+		if (strncmp(*variable, name, size) == 0 && (*variable)[size] == '=')
+			return *variable + size + 1;
+	}
+	return NULL;
+}
+
+#else
+typedef int empty_translation_unit;
+#endif
