@@ -1,0 +1,187 @@
+/* How the guest is: what its own checks report, and the load and memory behind that. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+
+#include "commands.h"
+#include "directory.h"
+#include "error_text.h"
+#include "kernel_file.h"
+#include "options.h"
+#include "text.h"
+
+#define STATUS_SIZE 4
+/* Each is worse than the one before; the last is that of a check which does not say. */
+static const char statuses[] = "passwarnfailfail";
+#define NO_STATUS (statuses + 3 * STATUS_SIZE)
+
+/* What was last found; while file systems are frozen, this is what is told. */
+static const char *worst_status = statuses;
+static uint64_t available_bytes;
+static char boot_id[64];
+
+static char line[512]; /* of a check's file, which is for people */
+
+static void put_status(struct json_writer *reply, const char *status)
+{
+	json_put_key(reply, "status");
+	json_put_string(reply, status, STATUS_SIZE);
+}
+
+static ssize_t read_check(const char *name)
+{
+	static char path[PATH_MAX + NAME_MAX + sizeof("/")];
+
+	text_print(path, sizeof(path), "%s/%s", options.health_dir, name);
+	return kernel_file_read(path, O_NOFOLLOW, line, sizeof(line));
+}
+
+/* The status that the line begins with, and a blank behind it. */
+static const char *line_status(void)
+{
+	const char *status = statuses;
+
+	while (status < NO_STATUS &&
+		(memcmp(line, status, STATUS_SIZE) != 0 ||
+			(unsigned char)(line[STATUS_SIZE] - 1) >= ' '))
+		status += STATUS_SIZE;
+	return status;
+}
+
+/* The check called name, whose file holds size bytes; below 0: errno says why not. */
+static void put_check(struct json_writer *reply, const char *name, ssize_t size)
+{
+	const char *output = line + STATUS_SIZE + 1;
+	const char *status;
+	const char *end;
+
+	if (size < 0) {
+		if (errno == ENOENT)
+			return;
+		text_print(line, sizeof(line), "%s", error_text(errno));
+		size = (ssize_t)strlen(line);
+	}
+	line[size] = '\n';
+	end = memchr(line, '\n', sizeof(line));
+	status = line_status();
+	if (status > worst_status)
+		worst_status = status;
+	json_begin(reply, '{');
+	json_member_text(reply, "name", name);
+	put_status(reply, status);
+	json_put_key(reply, "output");
+	json_begin_string(reply);
+	if (status == NO_STATUS) {
+		output = line;
+		json_put_characters(reply, "no status: ", 11);
+	}
+	if (output < end)
+		json_put_characters(reply, output, (size_t)(end - output));
+	json_end_string(reply);
+	json_end(reply, '}');
+}
+
+static void put_checks(struct json_writer *reply)
+{
+	static struct directory folder;
+	const char *name;
+
+	worst_status = statuses;
+	if (!directory_open(&folder, options.health_dir)) {
+		put_check(reply, options.health_dir, -1);
+		return;
+	}
+	while ((name = directory_next(&folder))) {
+		ssize_t size = read_check(name);
+
+		if (size == 0) {
+			/* A shell empties the file some moments before it writes it. */
+			poll(NULL, 0, 1);
+			size = read_check(name);
+		}
+		put_check(reply, name, size);
+	}
+	directory_close(&folder);
+}
+
+static void read_memory(void)
+{
+	const char *at = line;
+	const char *value = NULL;
+
+	available_bytes = 0;
+	kernel_file_read("/proc/meminfo", 0, line, sizeof(line));
+	while (*at != '\0' && !(value = text_after(at, "MemAvailable:")))
+		at++;
+	if (value) {
+		while (*value == ' ')
+			value++;
+		parse_unsigned(value, &available_bytes);
+	}
+	available_bytes *= 1024;
+}
+
+/* The kernel's load has its point before the lowest 16 bits; two decimals are told. */
+static void put_load(struct json_writer *reply, unsigned long load)
+{
+	char fraction[] = ".00";
+
+	json_member_uint(reply, "load1m", load >> SI_LOAD_SHIFT);
+	for (unsigned i = 1; i < 3; i++) {
+		load = (load & ((1u << SI_LOAD_SHIFT) - 1)) * 10;
+		fraction[i] = (char)('0' + (load >> SI_LOAD_SHIFT));
+	}
+	json_put_raw(reply, fraction, 3);
+}
+
+static void put_machine(struct json_writer *reply)
+{
+	static struct sysinfo info;
+	static struct timespec up;
+
+	sysinfo(&info);
+	clock_gettime(CLOCK_BOOTTIME, &up);
+	if (available_bytes == 0)
+		available_bytes = (uint64_t)info.freeram * info.mem_unit;
+	json_member_uint(
+		reply, "uptime-ms", (uint64_t)up.tv_sec * 1000 + (uint64_t)up.tv_nsec / 1000000);
+	if (boot_id[0] != '\0')
+		json_member_text(reply, "boot-id", boot_id);
+	json_put_key(reply, "memory");
+	json_begin(reply, '{');
+	json_member_int(reply, "total", (int64_t)info.totalram * info.mem_unit);
+	json_member_int(reply, "available", (int64_t)available_bytes);
+	json_end(reply, '}');
+	put_load(reply, info.loads[0]);
+}
+
+static void health(struct request *request)
+{
+	struct json_writer *reply = request->reply;
+	bool frozen = commands_frozen();
+
+	json_begin(reply, '{');
+	json_put_key(reply, "checks");
+	json_begin(reply, '[');
+	if (!frozen) {
+		put_checks(reply);
+		read_memory();
+		kernel_file_read_line("/proc/sys/kernel/random/boot_id", boot_id, sizeof(boot_id));
+	}
+	json_end(reply, ']');
+	if (frozen)
+		json_member_bool(reply, "frozen", true);
+	put_machine(reply);
+	put_status(reply, worst_status);
+	json_end(reply, '}');
+}
+
+const struct command commands_health[] = {
+	{"tinyqga-health", "", COMMAND_FROZEN, health},
+	{0},
+};

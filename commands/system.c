@@ -1,0 +1,169 @@
+/* What the guest is: its operating system, its name, its clock and its power. */
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/reboot.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "commands.h"
+#include "error_text.h"
+#include "kernel_file.h"
+#include "log.h"
+#include "os_release.h"
+#include "text.h"
+#include "timezone.h"
+
+/* The largest of today's os-release files has not 1 KiB. */
+#define OS_RELEASE_SIZE 16384
+
+static void put_os_release(struct json_writer *reply)
+{
+	static const char names[][12] = {
+		"id", "name", "pretty-name", "version", "version-id", "variant", "variant-id"};
+	static char text[OS_RELEASE_SIZE];
+	const char *path = getenv("QGA_OS_RELEASE");
+
+	if (kernel_file_read(path ? path : "/etc/os-release", 0, text, sizeof(text)) < 0 && !path)
+		kernel_file_read("/usr/lib/os-release", 0, text, sizeof(text));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char *value = os_release_find(text, names[i]);
+
+		if (value) {
+			json_put_key(reply, names[i]);
+			json_put_string(reply, value, os_release_unquote(value));
+		}
+	}
+}
+
+static void get_osinfo(struct request *request)
+{
+	struct json_writer *reply = request->reply;
+	struct utsname kernel;
+
+	uname(&kernel);
+	json_begin(reply, '{');
+	json_member_text(reply, "kernel-release", kernel.release);
+	json_member_text(reply, "kernel-version", kernel.version);
+	json_member_text(reply, "machine", kernel.machine);
+	put_os_release(reply);
+	json_end(reply, '}');
+}
+
+static void get_host_name(struct request *request)
+{
+	struct utsname kernel;
+
+	uname(&kernel);
+	json_begin(request->reply, '{');
+	json_member_text(request->reply, "host-name", kernel.nodename);
+	json_end(request->reply, '}');
+}
+
+static void get_time(struct request *request)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	json_put_int(request->reply, (int64_t)now.tv_sec * 1000000000 + now.tv_nsec);
+}
+
+static void get_timezone(struct request *request)
+{
+	struct timespec now;
+	struct zone zone;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	zone_at(now.tv_sec, &zone);
+	json_begin(request->reply, '{');
+	json_put_key(request->reply, "zone");
+	json_put_string(request->reply, zone.name, zone.name_size);
+	json_member_int(request->reply, "offset", zone.offset_s);
+	json_end(request->reply, '}');
+}
+
+/* systemd counts from glibc's SIGRTMIN (systemd(1), signals), which is not musl's. */
+#define SYSTEMD_SIGNAL(n) (34 + (n))
+
+/* A way of going down, in the words of each who may be asked for it. */
+struct shutdown_mode {
+	char name[10];
+	char flag[3];	    /* of shutdown(8) */
+	int8_t init_signal; /* of busybox's init */
+	int8_t systemd_signal;
+	uint32_t command; /* of reboot(2) */
+};
+
+static const struct shutdown_mode shutdown_modes[] = {
+	{"powerdown", "-P", SIGUSR2, SYSTEMD_SIGNAL(4), RB_POWER_OFF},
+	{"halt", "-H", SIGUSR1, SYSTEMD_SIGNAL(3), RB_HALT_SYSTEM},
+	{"reboot", "-r", SIGTERM, SYSTEMD_SIGNAL(5), RB_AUTOBOOT},
+};
+
+/* The signal that makes process 1 shut the system down this way, or 0 if it knows none. */
+static int find_signal(const struct shutdown_mode *mode)
+{
+	char name[16];
+
+	kernel_file_read_line("/proc/1/comm", name, sizeof(name));
+	if (text_equals(name, "systemd"))
+		return mode->systemd_signal;
+	/* busybox's init calls itself so, and only it: others have a path there, or more words. */
+	kernel_file_read_line("/proc/1/cmdline", name, sizeof(name));
+	return text_equals(name, "init") ? mode->init_signal : 0;
+}
+
+/* True if somebody was there to ask, which has answered the request, well or badly. */
+static bool ask_for_shutdown(struct request *request, const struct shutdown_mode *mode)
+{
+	/* As QEMU's agent calls it, -h too. */
+	const char *const words[] = {
+		"/sbin/shutdown", "-h", mode->flag, "+0", "hypervisor initiated shutdown", NULL};
+	char output[512];
+	int signal;
+	int status;
+
+	if (getpid() == 1)
+		return false;
+	status = child_run(words, output, sizeof(output));
+	if (status > 0)
+		reply_error(request, "child process has failed to shutdown: %s", output);
+	if (status >= 0)
+		return true;
+	signal = find_signal(mode);
+	return signal != 0 && kill(1, signal) == 0;
+}
+
+static void shut_down(struct request *request)
+{
+	const struct shutdown_mode *mode = shutdown_modes;
+	const char *name = request_string(request, 0, NULL);
+
+	while (name && !text_equals(name, mode->name)) {
+		if (++mode == shutdown_modes + sizeof(shutdown_modes) / sizeof(shutdown_modes[0])) {
+			reply_error(request,
+				"mode is invalid (valid values are: halt|powerdown|reboot");
+			return;
+		}
+	}
+	log_info("guest-shutdown called, mode: %s", mode->name);
+	if (ask_for_shutdown(request, mode))
+		return;
+	/* Nobody is there to stop the programs and unmount the file systems. A kernel that cannot
+	 * switch the power off halts instead. */
+	sync();
+	reboot((int)mode->command);
+	reply_error(request, "failed to shut down: %s", error_text(errno));
+}
+
+const struct command commands_system[] = {
+	{"guest-get-osinfo", "", 0, get_osinfo},
+	{"guest-get-host-name", "", 0, get_host_name},
+	{"guest-get-time", "", 0, get_time},
+	{"guest-get-timezone", "", 0, get_timezone},
+	{"guest-shutdown", "mode:s?", COMMAND_NO_REPLY, shut_down},
+	{0},
+};

@@ -1,0 +1,121 @@
+#include "spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "loop.h"
+#include "text.h"
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define CANNOT_EXECUTE 127
+
+static struct rlimit file_limit;
+
+void spawn_prepare(void)
+{
+	struct rlimit limit;
+
+	if (prlimit(0, RLIMIT_NOFILE, NULL, &file_limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max = file_limit.rlim_max;
+	(void)prlimit(0, RLIMIT_NOFILE, &limit, NULL);
+}
+
+static const char *search_path(char *const *environment)
+{
+	const char *path = NULL;
+
+	for (; *environment && !path; environment++)
+		path = text_after(*environment, "PATH=");
+	if (!path)
+		path = getenv("PATH");
+	return path ? path : DEFAULT_PATH;
+}
+
+/* Try each folder of PATH; returns only when none has a program that can be executed. */
+static void execute_found(const struct spawn *spawn, char candidate[PATH_MAX])
+{
+	const char *folder = search_path(spawn->environment);
+	int error = ENOENT;
+
+	for (;; folder++) {
+		size_t size = strcspn(folder, ":");
+
+		if (text_print(candidate, PATH_MAX, "%.*s%s%s", (int)size, folder,
+			    size > 0 ? "/" : "", spawn->path)) {
+			execve(candidate, spawn->arguments, spawn->environment);
+			if (errno == EACCES)
+				error = EACCES;
+			else if (errno != ENOENT && errno != ENOTDIR)
+				return;
+		}
+		folder += size;
+		if (*folder == '\0')
+			break;
+	}
+	errno = error;
+}
+
+/* What the child does. It runs in our memory while we wait, so it only calls the system. */
+static void become_program(const struct spawn *spawn, char candidate[PATH_MAX])
+{
+	setsid();
+	for (int fd = 0; fd < 3; fd++)
+		dup2(spawn->files[fd], fd);
+	loop_reset_signals();
+	if (file_limit.rlim_max != 0)
+		(void)prlimit(0, RLIMIT_NOFILE, &file_limit, NULL);
+	if (strchr(spawn->path, '/'))
+		execve(spawn->path, spawn->arguments, spawn->environment);
+	else if (*spawn->path == '\0')
+		errno = ENOENT;
+	else
+		execute_found(spawn, candidate);
+}
+
+pid_t spawn_start(const struct spawn *spawn)
+{
+	static char candidate[PATH_MAX];
+	static volatile int error;
+	pid_t pid;
+
+	error = 0;
+	pid = vfork();
+	if (pid == 0) {
+		become_program(spawn, candidate);
+		error = errno;
+		_exit(CANNOT_EXECUTE);
+	}
+	if (pid > 0 && error != 0) {
+		/* Reaped with the others: nobody asked for it. */
+		errno = error;
+		return -1;
+	}
+	return pid;
+}
+
+int spawn_open_store(void)
+{
+	static const char folders[][5] = {"/run", "/tmp", "/"};
+	int file = memfd_create("tinyqga", MFD_CLOEXEC);
+
+	for (unsigned i = 0; file < 0 && errno != EMFILE && errno != ENFILE && i < 3; i++)
+		file = open(folders[i], O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
+	return file;
+}
+
+int spawn_open_null(void)
+{
+	int file = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+	if (file < 0 && errno != EMFILE && errno != ENFILE)
+		file = spawn_open_store();
+	return file;
+}

@@ -1,0 +1,63 @@
+#include "state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "error_text.h"
+#include "log.h"
+#include "options.h"
+#include "text.h"
+
+#define FIRST_HANDLE 1000
+
+/* The number has a fixed width, so that a new one replaces the old in one write. */
+#define WIDTH 19 /* digits of INT64_MAX */
+static const char beginning[] = "[general]\nfd_counter=";
+
+/* What the file says: the next handle, or 0. */
+static uint64_t read_counter(int file)
+{
+	char content[256];
+	ssize_t size = pread(file, content, sizeof(content) - 1, 0);
+	uint64_t counter;
+	const char *digits;
+
+	content[size > 0 ? size : 0] = '\0';
+	digits = text_after(content, beginning);
+	return digits && parse_unsigned(digits, &counter) ? counter : 0;
+}
+
+static bool write_counter(int file, uint64_t counter)
+{
+	char content[sizeof(beginning) + WIDTH];
+	char *end = content + sizeof(content);
+
+	memcpy(content, beginning, sizeof(beginning) - 1);
+	*--end = '\n';
+	for (int i = 0; i < WIDTH; i++, counter /= 10)
+		*--end = (char)('0' + counter % 10);
+	return pwrite(file, content, sizeof(content), 0) == (ssize_t)sizeof(content);
+}
+
+int64_t state_next_handle(void)
+{
+	static int64_t next_handle;
+	char path[PATH_MAX];
+	int file;
+
+	text_print(path, sizeof(path), "%s/" STATE_FILE, options.state_dir);
+	file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	if (next_handle == 0) {
+		next_handle = (int64_t)read_counter(file);
+		if (next_handle < FIRST_HANDLE)
+			next_handle = FIRST_HANDLE;
+	}
+	if (!write_counter(file, (uint64_t)next_handle + 1))
+		log_warning("failed to save the file handle counter in %s: %s", path,
+			error_text(errno));
+	close(file);
+	return next_handle++;
+}
