@@ -1,5 +1,5 @@
-/* One buffer for whoever handles bulk data just now: nobody may count on it across a turn of the
- * loop, nor across a write to a reply, which may take one. */
+/* One buffer for the handler that runs just now: only one does at a time, and nothing that the loop
+ * calls meanwhile uses it. What is in it is lost when the handler returns. */
 #ifndef SCRATCH_H
 #define SCRATCH_H
 
@@ -11,7 +11,7 @@
 #define SCRATCH_SPACE 65536 /* as pages.h wants it */
 extern char scratch[SCRATCH_SPACE];
 
-/* Done with size bytes of it: the pages that a large use touched go back. */
+/* Done with size bytes of it: its pages go back. */
 void scratch_release(size_t size);
 
 #endif

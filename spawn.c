@@ -82,7 +82,7 @@ static void become_program(const struct spawn *spawn, char candidate[PATH_MAX])
 
 pid_t spawn_start(const struct spawn *spawn)
 {
-	static char candidate[PATH_MAX];
+	char candidate[PATH_MAX]; /* the child uses our stack while we wait */
 	static volatile int error;
 	pid_t pid;
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kernel_file.h"
+#include "scratch.h"
 #include "text.h"
 
 #define ZONEINFO "/usr/share/zoneinfo/"
@@ -76,9 +77,10 @@ bool zone_file_at(const char *file, ssize_t size, int64_t now_s, struct zone *zo
 
 static bool zone_path_at(const char *path, int64_t now_s, struct zone *zone)
 {
-	static char file[ZONE_FILE_SIZE];
+	ssize_t size = kernel_file_read(path, 0, scratch, ZONE_FILE_SIZE);
 
-	return zone_file_at(file, kernel_file_read(path, 0, file, sizeof(file)), now_s, zone);
+	scratch_release(ZONE_FILE_SIZE);
+	return zone_file_at(scratch, size, now_s, zone);
 }
 
 /* What the value of TZ means: a rule, or the name of a file. */

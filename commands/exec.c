@@ -23,8 +23,8 @@
 #define CAPTURE_SHARE 4
 /* What a program may write ahead of us; the system's limit for any user. */
 #define PIPE_SIZE (1u << 20)
-/* What is dropped at a time. Not the scratch buffer: streams are served while a reply uses that. */
-#define DROP_SIZE 4096
+/* What is moved through our memory at a time. Not the scratch buffer: a handler may be using it. */
+#define MOVE_SIZE 4096
 #define DROPS_MAX 64 /* a turn, so that an endless program leaves time for the rest */
 
 enum { PATH, ARGUMENTS, ENVIRONMENT, INPUT, CAPTURE };
@@ -91,11 +91,10 @@ static uint32_t stream_room(const struct stream *stream)
 	return (uint32_t)room;
 }
 
-static char dropped[DROP_SIZE];
-
 /* Move what is in the pipe to the store without looking at it. */
 static ssize_t store_output(struct stream *stream, uint32_t room)
 {
+	char moved[MOVE_SIZE];
 	off_t at = stream->size;
 	ssize_t count;
 
@@ -103,16 +102,17 @@ static ssize_t store_output(struct stream *stream, uint32_t room)
 	if (count >= 0 || errno != EINVAL)
 		return count;
 	/* A store that cannot be spliced to. */
-	count = read(stream->pipe, dropped, room < DROP_SIZE ? room : DROP_SIZE);
-	return count <= 0 ? count : pwrite(stream->store, dropped, (size_t)count, stream->size);
+	count = read(stream->pipe, moved, room < MOVE_SIZE ? room : MOVE_SIZE);
+	return count <= 0 ? count : pwrite(stream->store, moved, (size_t)count, stream->size);
 }
 
 static ssize_t drop_output(struct stream *stream)
 {
+	char dropped[MOVE_SIZE];
 	ssize_t count = 0;
 
 	for (int i = 0; i < DROPS_MAX; i++) {
-		count = read(stream->pipe, dropped, DROP_SIZE);
+		count = read(stream->pipe, dropped, MOVE_SIZE);
 		if (count <= 0)
 			break;
 		stream->truncated = true;

@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "error_text.h"
+#include "pages.h"
 #include "scratch.h"
 #include "state.h"
 #include "text.h"
@@ -17,7 +18,7 @@
 #define OPEN_FILES_MAX 16384
 
 /* The open files, in no order. */
-static struct open_file {
+static _Alignas(PAGES_ALIGNMENT) struct open_file {
 	int64_t handle;
 	int file;
 } open_files[OPEN_FILES_MAX];
@@ -94,6 +95,7 @@ static void open_file(struct request *request)
 		return;
 	}
 	handle = state_next_handle();
+	pages_keep(open_files);
 	open_files[open_file_count++] = (struct open_file){.handle = handle, .file = file};
 	json_put_int(request->reply, handle);
 }
@@ -107,6 +109,8 @@ static void close_file(struct request *request)
 		return;
 	file = open_file->file;
 	*open_file = open_files[--open_file_count];
+	if (open_file_count == 0)
+		pages_release(open_files, sizeof(open_files));
 	if (close(file) != 0)
 		reply_error(request, "failed to close handle: %s", error_text(errno));
 }

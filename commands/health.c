@@ -35,7 +35,7 @@ static void put_status(struct json_writer *reply, const char *status)
 
 static ssize_t read_check(const char *name)
 {
-	static char path[PATH_MAX + NAME_MAX + sizeof("/")];
+	char path[PATH_MAX + NAME_MAX + sizeof("/")];
 
 	text_print(path, sizeof(path), "%s/%s", options.health_dir, name);
 	return kernel_file_read(path, O_NOFOLLOW, line, sizeof(line));
@@ -88,7 +88,7 @@ static void put_check(struct json_writer *reply, const char *name, ssize_t size)
 
 static void put_checks(struct json_writer *reply)
 {
-	static struct directory folder;
+	struct directory folder;
 	const char *name;
 
 	worst_status = statuses;

@@ -14,6 +14,7 @@
 #include "kernel_file.h"
 #include "log.h"
 #include "os_release.h"
+#include "scratch.h"
 #include "text.h"
 #include "timezone.h"
 
@@ -24,19 +25,20 @@ static void put_os_release(struct json_writer *reply)
 {
 	static const char names[][12] = {
 		"id", "name", "pretty-name", "version", "version-id", "variant", "variant-id"};
-	static char text[OS_RELEASE_SIZE];
 	const char *path = getenv("QGA_OS_RELEASE");
 
-	if (kernel_file_read(path ? path : "/etc/os-release", 0, text, sizeof(text)) < 0 && !path)
-		kernel_file_read("/usr/lib/os-release", 0, text, sizeof(text));
+	if (kernel_file_read(path ? path : "/etc/os-release", 0, scratch, OS_RELEASE_SIZE) < 0 &&
+		!path)
+		kernel_file_read("/usr/lib/os-release", 0, scratch, OS_RELEASE_SIZE);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		char *value = os_release_find(text, names[i]);
+		char *value = os_release_find(scratch, names[i]);
 
 		if (value) {
 			json_put_key(reply, names[i]);
 			json_put_string(reply, value, os_release_unquote(value));
 		}
 	}
+	scratch_release(OS_RELEASE_SIZE);
 }
 
 static void get_osinfo(struct request *request)
