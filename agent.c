@@ -31,8 +31,6 @@
 #define READ_AHEAD_MAX (256u << 10)
 /* How long a reply of which nobody knows whose it is waits for the next client's first words. */
 #define HANDSHAKE_MS 100
-/* How long the driver's news of a change of clients takes at most to get here. */
-#define NEWS_MS 5
 /* How long a reply may wait for a host that does not read it when the agent is to end. */
 #define LAST_REPLY_MS 3000
 
@@ -125,13 +123,12 @@ static bool client_is_gone(void)
 
 /* Write a piece of a reply, however long the host takes to read it. Returns false when the client
  * that asked is gone, or wants no more of it. */
-static bool send_reply(void *to, const char *bytes, size_t size)
+static bool write_reply(const char *bytes, size_t size)
 {
 	static unsigned client;
 	static bool handshake_seen; /* a reset byte came since this reply was begun */
 	bool resets = reply.flushed || size == REPLY_BUFFER; /* a long reply, 0xFF ends it */
 
-	(void)to;
 	if (!reply.flushed) {
 		client = channel_clients();
 		handshake_seen = false;
@@ -143,14 +140,6 @@ static bool send_reply(void *to, const char *bytes, size_t size)
 
 		if (channel_ready())
 			handshake_seen |= read_input(SIZE_MAX, true);
-		if (handshake_seen && !reply.flushed && channel_tells_late()) {
-			/* The next client's, perhaps: then the news of it is on its way. */
-			int64_t until_ms = loop_now_ms() + NEWS_MS;
-
-			while (channel_clients() == client && listen_until(until_ms))
-				continue;
-			handshake_seen = false;
-		}
 		if (channel_clients() != client || (resets && handshake_seen))
 			return false;
 		count = channel_write(bytes, size);
@@ -163,6 +152,15 @@ static bool send_reply(void *to, const char *bytes, size_t size)
 			return false;
 	}
 	return true;
+}
+
+static bool send_reply(void *to, const char *bytes, size_t size)
+{
+	(void)to;
+	if (write_reply(bytes, size))
+		return true;
+	channel_drop_reply();
+	return false;
 }
 
 static void answer_requests(void)

@@ -10,14 +10,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 
-#include <linux/vm_sockets.h>
-
 #include "error_text.h"
+#include "listener.h"
 #include "log.h"
 #include "loop.h"
 #include "options.h"
@@ -29,13 +26,10 @@
 /* A client that takes over from another may be heard before the driver says that it is there: a
  * reply waits this long for that. */
 #define TAKEOVER_MS 100
-/* The driver copies no more at a time, and between two pieces a change of clients is noticed. */
-#define VIRTIO_WRITE_MAX 32768
-/* Clients that wait until the one before them has left. */
-#define WAITING_CLIENTS 8
-#define HANDED_OVER 3 /* SD_LISTEN_FDS_START */
-
-static enum channel_method method;
+/* And behind room in the queue may be the news that a client has left, so late at most. */
+#define NEWS_MS 2
+/* What goes to a virtio port at a time: the driver's queue holds 128 such pieces. */
+#define PIECE_MAX 32768
 static int port = -1;	  /* the device, or the client that was accepted */
 static int listener = -1; /* of the socket methods */
 static int edges = -1;	  /* an epoll descriptor: new input on a virtio port, reported once */
@@ -48,18 +42,24 @@ static bool input_ended; /* a socket's client sends no more */
 static bool hung_up;	 /* and reads no more: its descriptor is no longer watched */
 static unsigned clients;
 
-/* The driver queues a signal for each batch of input and for each coming and going of a client.
- * More signals than buffers of input are therefore clients that changed, also where polling did
- * not see the gap between them. */
+/* The driver queues a signal for each interrupt that brings input, which is for one buffer or more,
+ * and for each coming and going of a client. More signals than buffers are therefore clients that
+ * changed, also where polling did not see the gap between them. */
 static unsigned signals;
 static unsigned buffers;
+static unsigned overdue;   /* buffers that were read whose signal may be on its way */
 static bool host_left;	   /* nobody was connected when last looked */
 static bool doubtful;	   /* the last input came together with a change */
 static int64_t away_until; /* of the reply in hand: when waiting for the host ends, or 0 */
 
+/* The next piece of a reply waits in a pipe, whose pages the driver takes as they are, unless its
+ * own signal comes first: so hardly any time passes between the last news of the client and the
+ * driver's queue, from where nothing can be taken back. */
+static int stage[2] = {-1, -1};
+static size_t staged;
+
 static struct termios saved_line;
 static bool line_saved;
-static bool socket_bound;
 
 static void wait_for_device(void);
 
@@ -93,10 +93,30 @@ static void line_ready(void *context, short revents)
 	}
 }
 
+static void interrupted(int signal)
+{
+	(void)signal;
+	channel_signalled();
+}
+
+/* Let the driver's signal interrupt a system call, or no longer. Leaves errno alone. */
+static void hear_signals(int how)
+{
+	sigset_t news;
+	int error = errno;
+
+	sigemptyset(&news);
+	sigaddset(&news, LOOP_SIGNAL_PORT);
+	sigprocmask(how, &news, NULL);
+	errno = error;
+}
+
 static bool watch_virtio(void)
 {
+	static const struct sigaction action = {.sa_handler = interrupted};
 	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
 
+	(void)sigaction(LOOP_SIGNAL_PORT, &action, NULL);
 	(void)fcntl(port, F_SETOWN, getpid());
 	(void)fcntl(port, F_SETSIG, LOOP_SIGNAL_PORT);
 	(void)fcntl(port, F_SETFL, O_RDWR | O_NONBLOCK | O_ASYNC);
@@ -134,7 +154,7 @@ static void close_port(void)
 	close(port);
 	port = -1;
 	ready = input_ended = hung_up = host_left = false;
-	signals = buffers = 0;
+	signals = buffers = overdue = 0;
 	clients++;
 }
 
@@ -149,7 +169,7 @@ static void stop_waiting(void)
 
 static void open_device(void)
 {
-	bool virtio = method == CHANNEL_VIRTIO_SERIAL;
+	bool virtio = options.method == CHANNEL_VIRTIO_SERIAL;
 
 	port = virtio ? virtio_port_open(options.path)
 		      : open(options.path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -210,7 +230,8 @@ static void wait_for_device(void)
 	bool named = text_after(options.path, VIRTIO_PORT_LINKS) ||
 		text_after(options.path, "/dev/vport");
 
-	if (!named || method != CHANNEL_VIRTIO_SERIAL || last_error == EBUSY || uevents < 0)
+	if (!named || options.method != CHANNEL_VIRTIO_SERIAL || last_error != ENOENT ||
+		uevents < 0)
 		retrying = true;
 }
 
@@ -219,7 +240,7 @@ static void device_lost(void)
 	log_warning("lost %s", options.path);
 	close_port();
 	last_error = 0;
-	if (method == CHANNEL_VIRTIO_SERIAL) {
+	if (options.method == CHANNEL_VIRTIO_SERIAL) {
 		(void)hear_announcements();
 		open_device();
 	} else {
@@ -242,92 +263,20 @@ void channel_idle_turn(void)
 
 /* ---- Sockets ---- */
 
-static bool peer_allowed(int client)
-{
-	struct sockaddr_vm peer = {0};
-	socklen_t size = sizeof(peer);
-
-	if (method != CHANNEL_VSOCK_LISTEN || options.vsock_any_peer)
-		return true;
-	if (getpeername(client, (void *)&peer, &size) == 0 && peer.svm_cid == VMADDR_CID_HOST)
-		return true;
-	log_warning("refused a client that is not the host: CID %u", peer.svm_cid);
-	return false;
-}
-
 static void client_came(void *context, short revents)
 {
-	int client = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int client = listener_accept(listener);
 
 	(void)context;
 	(void)revents;
 	if (client < 0)
 		return;
-	if (!peer_allowed(client) || !loop_watch(client, POLLIN, line_ready, NULL)) {
+	if (!loop_watch(client, POLLIN, line_ready, NULL)) {
 		close(client);
 		return;
 	}
 	port = client;
 	loop_rewatch(listener, 0);
-}
-
-static bool bind_unix(void)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct stat status;
-	mode_t mask;
-	int result;
-
-	if (strlen(options.path) >= sizeof(address.sun_path)) {
-		errno = ENAMETOOLONG;
-		return false;
-	}
-	memcpy(address.sun_path, options.path, strlen(options.path));
-	/* Only what an agent left behind may go. */
-	if (fstatat(AT_FDCWD, options.path, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-		S_ISSOCK(status.st_mode))
-		(void)unlink(options.path);
-	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (listener < 0)
-		return false;
-	mask = umask(0177);
-	result = bind(listener, (const void *)&address, sizeof(address));
-	umask(mask);
-	socket_bound = result == 0;
-	return socket_bound;
-}
-
-/* CID:PORT */
-static bool bind_vsock(void)
-{
-	struct sockaddr_vm address = {.svm_family = AF_VSOCK};
-	uint64_t cid = 0, number;
-	const char *at = parse_unsigned(options.path, &cid);
-
-	if (!at || *at != ':' || !(at = parse_unsigned(at + 1, &number)) || *at != '\0' ||
-		(cid | number) > UINT32_MAX) {
-		errno = EINVAL;
-		return false;
-	}
-	address.svm_cid = (unsigned)cid;
-	address.svm_port = (unsigned)number;
-	listener = socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	return bind(listener, (const void *)&address, sizeof(address)) == 0;
-}
-
-/* Take the socket that the service manager hands over (sd_listen_fds(3)). */
-static bool take_listener(void)
-{
-	int domain = 0, listening = 0;
-	socklen_t size = sizeof(domain);
-
-	listener = HANDED_OVER;
-	(void)getsockopt(listener, SOL_SOCKET, SO_DOMAIN, &domain, &size);
-	(void)getsockopt(listener, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size);
-	method = domain == AF_VSOCK ? CHANNEL_VSOCK_LISTEN : CHANNEL_UNIX_LISTEN;
-	errno = EINVAL;
-	return listening && (domain == AF_UNIX || domain == AF_VSOCK) &&
-		fcntl(listener, F_SETFL, O_RDWR | O_NONBLOCK) == 0;
 }
 
 /* ---- The channel ---- */
@@ -339,29 +288,20 @@ static bool is_socket(void)
 
 bool channel_start(void)
 {
-	bool bound;
-
-	method = options.method;
-	if (options_socket_activated()) {
-		bound = take_listener();
-	} else if (method == CHANNEL_UNIX_LISTEN) {
-		bound = bind_unix() && listen(listener, WAITING_CLIENTS) == 0;
-	} else if (method == CHANNEL_VSOCK_LISTEN) {
-		bound = bind_vsock() && listen(listener, WAITING_CLIENTS) == 0;
-	} else {
+	if (!options_socket_activated() && options.method <= CHANNEL_ISA_SERIAL) {
 		(void)hear_announcements();
 		open_device();
 		return true;
 	}
-	return bound && loop_watch(listener, POLLIN, client_came, NULL);
+	listener = listener_open();
+	return listener >= 0 && loop_watch(listener, POLLIN, client_came, NULL);
 }
 
 void channel_stop(void)
 {
 	if (port >= 0 && line_saved)
 		(void)tcsetattr(port, TCSANOW, &saved_line);
-	if (socket_bound)
-		(void)unlink(options.path);
+	listener_close();
 }
 
 unsigned channel_clients(void)
@@ -393,22 +333,20 @@ static bool host_away(void)
 	return poll(&state, 1, 0) > 0 && (state.revents & POLLHUP);
 }
 
-/* With all input read: have clients changed since this was last asked? */
+/* With all input read: have clients changed since this was last asked? One that comes after none
+ * was there has a signal that means no change. */
 static void notice_change(void)
 {
 	bool away = host_away();
-	bool changed = signals >= buffers + 2 || (away && !host_left);
+	unsigned explained = buffers + overdue + (host_left && !away);
+	bool changed = signals > explained || (away && !host_left);
 
 	if (changed)
 		clients++;
 	doubtful = changed && buffers > 0;
+	overdue = signals < buffers ? buffers - signals : 0;
 	host_left = away;
 	signals = buffers = 0;
-}
-
-bool channel_tells_late(void)
-{
-	return edges >= 0;
 }
 
 bool channel_doubtful(void)
@@ -470,19 +408,53 @@ ssize_t channel_read(char *to, size_t size)
 	return 0;
 }
 
+/* Returns 0 also when there is something to be read first, which may be news of the client. */
+static ssize_t write_virtio(const char *bytes, size_t size)
+{
+	ssize_t count;
+
+	if (size > PIECE_MAX)
+		size = PIECE_MAX;
+	if (stage[0] < 0 && pipe2(stage, O_CLOEXEC | O_NONBLOCK) != 0)
+		return write(port, bytes, size);
+	count = staged > 0 ? (ssize_t)staged : write(stage[1], bytes, size);
+	if (count <= 0)
+		return count;
+	staged = (size_t)count;
+	if (channel_ready())
+		return 0;
+	hear_signals(SIG_UNBLOCK);
+	count = ready
+		? 0
+		: splice(stage[0], NULL, port, NULL, staged, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	hear_signals(SIG_BLOCK);
+	if (count > 0)
+		staged -= (size_t)count;
+	return count;
+}
+
+void channel_drop_reply(void)
+{
+	if (staged == 0)
+		return;
+	close(stage[0]);
+	close(stage[1]);
+	stage[0] = -1;
+	staged = 0;
+}
+
 ssize_t channel_write(const char *bytes, size_t size)
 {
 	ssize_t count;
 
 	if (port < 0)
 		return -1;
-	if (is_socket()) {
+	if (is_socket())
 		count = send(port, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
-	} else {
-		if (edges >= 0 && size > VIRTIO_WRITE_MAX)
-			size = VIRTIO_WRITE_MAX;
+	else if (edges >= 0)
+		count = write_virtio(bytes, size);
+	else
 		count = write(port, bytes, size);
-	}
 	if (count >= 0) {
 		away_until = 0;
 		return count;
@@ -522,6 +494,8 @@ bool channel_wait(bool *replaced, int wait_ms)
 		loop_rewatch(port, ready || input_ended ? 0 : POLLIN);
 		return true;
 	}
+	if (ready)
+		return true;
 	*replaced = true;
 	if (host_away())
 		return wait_for_host();
@@ -529,5 +503,7 @@ bool channel_wait(bool *replaced, int wait_ms)
 		return false;
 	loop_turn(wait_ms);
 	loop_unwatch(port);
+	/* There is room also when a client has left: the driver says so a moment later. */
+	loop_turn(NEWS_MS);
 	return true;
 }

@@ -31,13 +31,13 @@ ssize_t channel_read(char *to, size_t size);
  * or -1 if nobody is there to read it. Never waits. */
 ssize_t channel_write(const char *bytes, size_t size);
 
+/* The rest of a reply will not be written. */
+void channel_drop_reply(void);
+
 /* After channel_write found no room: take a turn of the loop, of at most wait_ms (-1: for ever),
  * until there may be some, or input. Sets *replaced if another client may be there by then, in
  * which case a handshake in the input says that it is so. Returns false when nobody is there. */
 bool channel_wait(bool *replaced, int wait_ms);
-
-/* May a change of clients be told later than the new one's input? */
-bool channel_tells_late(void);
 
 /* How often a client has left: requests and replies of before belong to nobody. */
 unsigned channel_clients(void);

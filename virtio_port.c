@@ -68,10 +68,15 @@ static bool device_number(const char *device, dev_t *number)
 static int open_in(const char *folder, const char *device, dev_t number)
 {
 	bool permanent = text_equals(folder, "/dev");
+	struct stat status;
 	char path[PATH_MAX];
 	int file;
 
 	text_print(path, sizeof(path), "%s/%s", folder, device);
+	/* A node that we made for a port of the same name stays when that port goes. */
+	if (permanent && fstatat(AT_FDCWD, path, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+		status.st_rdev != number)
+		(void)unlink(path);
 	if (mknod(path, S_IFCHR | 0600, number) != 0 && (errno != EEXIST || !permanent))
 		return -1;
 	file = open_node(path);

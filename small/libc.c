@@ -162,6 +162,8 @@ int ioctl(int fd, int request, void *argument);
 int tcgetattr(int fd, struct termios *line);
 int tcsetattr(int fd, int when, const struct termios *line);
 int reboot(int how);
+int sigaction(int signal, void (*const *handler)(int signal), void *old);
+void return_from_signal(void);
 int sigemptyset(uint64_t *set);
 int sigaddset(uint64_t *set, int signal);
 
@@ -183,6 +185,26 @@ int tcsetattr(int fd, int when, const struct termios *line)
 int reboot(int how)
 {
 	return (int)syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, how);
+}
+
+#define SA_RESTORER 0x04000000 /* of the kernel's own headers: a handler returns that way */
+
+/* clang-format off */
+__asm__(".section .text.hot.return_from_signal,\"ax\",@progbits\n"
+	"return_from_signal:\n"
+	"mov $" NUMBER(SYS_rt_sigreturn) ", %eax\n"
+	"syscall\n"
+	".previous\n");
+/* clang-format on */
+
+/* Sets a handler, which the structure has first; its mask and flags are taken as none. */
+int sigaction(int signal, void (*const *handler)(int signal), void *old)
+{
+	const uintptr_t action[] = {
+		(uintptr_t)*handler, SA_RESTORER, (uintptr_t)return_from_signal, 0};
+
+	(void)old;
+	return (int)syscall(SYS_rt_sigaction, signal, action, NULL, SIGNAL_SET_SIZE);
 }
 
 int sigemptyset(uint64_t *set)
