@@ -93,7 +93,7 @@ int listener_open(void)
 
 int listener_accept(int listener)
 {
-	struct sockaddr_vm peer;
+	struct sockaddr_vm peer = {0};
 	socklen_t size = sizeof(peer);
 	int client = accept4(listener, (void *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 

@@ -156,6 +156,8 @@ static void signals_ready(void *context, short revents)
 
 bool loop_start(void (*taken)(int signal))
 {
+	static const char taken_signals[] = {
+		SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGIO, LOOP_SIGNAL_PORT};
 	static long default_action[16]; /* never written: in .bss it costs no byte */
 	sigset_t signals;
 	int fd;
@@ -163,15 +165,11 @@ bool loop_start(void (*taken)(int signal))
 	signalled = taken;
 	/* What a parent left ignored would be ignored in our children, too. All zeros is the
 	 * default, in any architecture's layout. */
-	for (int i = 1; i <= SIGRTMAX; i++)
+	for (int i = 1; i < _NSIG; i++)
 		(void)syscall(SYS_rt_sigaction, i, default_action, NULL, SIGNAL_SET_SIZE);
 	sigemptyset(&signals);
-	sigaddset(&signals, SIGCHLD);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGHUP);
-	sigaddset(&signals, SIGIO);
-	sigaddset(&signals, LOOP_SIGNAL_PORT);
+	for (unsigned i = 0; i < sizeof(taken_signals); i++)
+		sigaddset(&signals, taken_signals[i]);
 	fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
 	/* What a write would be killed by says so in errno, too. */
 	sigaddset(&signals, SIGPIPE);

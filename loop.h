@@ -13,8 +13,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* A driver's news of the channel, by F_SETSIG: queued, not merged. */
-#define LOOP_SIGNAL_PORT SIGRTMIN
+/* A driver's news of the channel, by F_SETSIG: queued, not merged. One of the kernel's real-time
+ * signals behind those that C libraries keep. */
+#define LOOP_SIGNAL_PORT 40
 
 /* Take signals through the loop from now on: SIGCHLD is its own; taken is called for each SIGTERM,
  * SIGINT, SIGHUP, SIGIO and LOOP_SIGNAL_PORT that comes. All others have their default action, but

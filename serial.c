@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/netlink.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -19,6 +18,7 @@
 #include "loop.h"
 #include "options.h"
 #include "text.h"
+#include "uevents.h"
 #include "virtio_port.h"
 
 /* How often a device that announces itself to nobody is looked for. */
@@ -30,11 +30,12 @@
 #define NEWS_MS 2
 /* What goes to a virtio port at a time: the driver's queue holds 128 such pieces. */
 #define PIECE_MAX 32768
+
 static int port = -1;	  /* the device, or the client that was accepted */
 static int listener = -1; /* of the socket methods */
 static int edges = -1;	  /* an epoll descriptor: new input on a virtio port, reported once */
-static int uevents = -1;  /* the kernel's announcements, while a device is missing */
 static int last_error;	  /* what was said about the missing device */
+static bool announced;	  /* it will be announced when it comes */
 static bool retrying;	  /* it is looked for now and then, as nothing announces it */
 
 static bool ready;	 /* channel_read may find something */
@@ -113,7 +114,7 @@ static void hear_signals(int how)
 
 static bool watch_virtio(void)
 {
-	static const struct sigaction action = {.sa_handler = interrupted};
+	struct sigaction action = {.sa_handler = interrupted};
 	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
 
 	(void)sigaction(LOOP_SIGNAL_PORT, &action, NULL);
@@ -128,19 +129,10 @@ static bool watch_virtio(void)
 /* Raw, 8 bits, no parity, one stop bit, no flow control; the modem's lines do not matter. */
 static bool set_raw(void)
 {
-	struct termios line;
+	struct termios raw = {.c_cflag = B115200 | CS8 | CLOCAL | CREAD, .c_cc = {[VMIN] = 1}};
 
-	if (tcgetattr(port, &line) != 0)
-		return false;
-	if (!line_saved) {
-		saved_line = line;
-		line_saved = true;
-	}
-	line.c_iflag = line.c_oflag = line.c_lflag = 0;
-	line.c_cflag = B115200 | CS8 | CLOCAL | CREAD;
-	line.c_cc[VMIN] = 1;
-	line.c_cc[VTIME] = 0;
-	return tcsetattr(port, TCSANOW, &line) == 0;
+	line_saved = line_saved || tcgetattr(port, &saved_line) == 0;
+	return tcsetattr(port, TCSANOW, &raw) == 0;
 }
 
 static void close_port(void)
@@ -156,15 +148,6 @@ static void close_port(void)
 	ready = input_ended = hung_up = host_left = false;
 	signals = buffers = overdue = 0;
 	clients++;
-}
-
-static void stop_waiting(void)
-{
-	if (uevents < 0)
-		return;
-	loop_unwatch(uevents);
-	close(uevents);
-	uevents = -1;
 }
 
 static void open_device(void)
@@ -191,37 +174,14 @@ static void open_device(void)
 	log_info("serving %s", options.path);
 	last_error = 0;
 	ready = true;
-	stop_waiting();
+	uevents_ignore();
 }
 
-static void device_announced(void *context, short revents)
+/* A port comes, and later has its name. */
+static void device_announced(void)
 {
-	char message[64]; /* what it says does not matter: the port is looked for */
-
-	(void)context;
-	(void)revents;
-	while (recv(uevents, message, sizeof(message), MSG_DONTWAIT) >= 0 || errno == ENOBUFS)
-		continue;
 	if (port < 0)
 		open_device();
-}
-
-static bool hear_announcements(void)
-{
-	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = 1};
-
-	if (uevents >= 0)
-		return true;
-	uevents = socket(
-		AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
-	if (uevents < 0)
-		return false;
-	if (bind(uevents, (const void *)&address, sizeof(address)) == 0 &&
-		loop_watch(uevents, POLLIN, device_announced, NULL))
-		return true;
-	close(uevents);
-	uevents = -1;
-	return false;
 }
 
 /* A virtio port that is missing is announced by the kernel; anything else is looked for. */
@@ -230,8 +190,7 @@ static void wait_for_device(void)
 	bool named = text_after(options.path, VIRTIO_PORT_LINKS) ||
 		text_after(options.path, "/dev/vport");
 
-	if (!named || options.method != CHANNEL_VIRTIO_SERIAL || last_error != ENOENT ||
-		uevents < 0)
+	if (!named || options.method != CHANNEL_VIRTIO_SERIAL || last_error != ENOENT || !announced)
 		retrying = true;
 }
 
@@ -241,7 +200,7 @@ static void device_lost(void)
 	close_port();
 	last_error = 0;
 	if (options.method == CHANNEL_VIRTIO_SERIAL) {
-		(void)hear_announcements();
+		announced = uevents_hear(device_announced);
 		open_device();
 	} else {
 		/* A line whose other side is closed opens, and is lost again at once. */
@@ -289,7 +248,7 @@ static bool is_socket(void)
 bool channel_start(void)
 {
 	if (!options_socket_activated() && options.method <= CHANNEL_ISA_SERIAL) {
-		(void)hear_announcements();
+		announced = uevents_hear(device_announced);
 		open_device();
 		return true;
 	}
@@ -408,6 +367,16 @@ ssize_t channel_read(char *to, size_t size)
 	return 0;
 }
 
+void channel_drop_reply(void)
+{
+	if (staged == 0)
+		return;
+	close(stage[0]);
+	close(stage[1]);
+	stage[0] = -1;
+	staged = 0;
+}
+
 /* Returns 0 also when there is something to be read first, which may be news of the client. */
 static ssize_t write_virtio(const char *bytes, size_t size)
 {
@@ -428,19 +397,14 @@ static ssize_t write_virtio(const char *bytes, size_t size)
 		? 0
 		: splice(stage[0], NULL, port, NULL, staged, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 	hear_signals(SIG_BLOCK);
-	if (count > 0)
+	if (count > 0) {
 		staged -= (size_t)count;
+	} else if (count < 0 && errno == EINVAL) {
+		/* No virtio port, or none that takes pages. */
+		channel_drop_reply();
+		count = write(port, bytes, size);
+	}
 	return count;
-}
-
-void channel_drop_reply(void)
-{
-	if (staged == 0)
-		return;
-	close(stage[0]);
-	close(stage[1]);
-	stage[0] = -1;
-	staged = 0;
 }
 
 ssize_t channel_write(const char *bytes, size_t size)

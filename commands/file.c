@@ -102,13 +102,13 @@ static void open_file(struct request *request)
 
 static void close_file(struct request *request)
 {
-	struct open_file *open_file = find_file(request);
+	struct open_file *opened = find_file(request);
 	int file;
 
-	if (!open_file)
+	if (!opened)
 		return;
-	file = open_file->file;
-	*open_file = open_files[--open_file_count];
+	file = opened->file;
+	*opened = open_files[--open_file_count];
 	if (open_file_count == 0)
 		pages_release(open_files, sizeof(open_files));
 	if (close(file) != 0)
@@ -128,13 +128,13 @@ static ssize_t read_file(int file, size_t size)
 
 static void read_open_file(struct request *request)
 {
-	struct open_file *open_file = find_file(request);
+	struct open_file *opened = find_file(request);
 	struct json_writer *reply = request->reply;
 	int64_t wanted = request_int(request, 1, READ_DEFAULT);
 	int64_t got = 0;
 	ssize_t count = -1;
 
-	if (!open_file)
+	if (!opened)
 		return;
 	if (wanted < 0 || wanted > READ_MAX) {
 		reply_error(
@@ -145,7 +145,7 @@ static void read_open_file(struct request *request)
 	json_put_key(reply, "buf-b64");
 	json_begin_base64(reply);
 	while (got < wanted && !reply->closed) {
-		count = read_file(open_file->file, (size_t)(wanted - got));
+		count = read_file(opened->file, (size_t)(wanted - got));
 		if (count < 0 && errno != EAGAIN && got == 0) {
 			reply_error(request, "failed to read file: %s", error_text(errno));
 			return;
@@ -183,14 +183,14 @@ static ssize_t write_file(int file, const char *bytes, size_t size)
 
 static void write_open_file(struct request *request)
 {
-	struct open_file *open_file = find_file(request);
+	struct open_file *opened = find_file(request);
 	struct json_writer *reply = request->reply;
 	int64_t wanted;
 	ssize_t written;
 	char *bytes;
 	size_t size;
 
-	if (!open_file || !request_base64(request, 1, &bytes, &size))
+	if (!opened || !request_base64(request, 1, &bytes, &size))
 		return;
 	wanted = request_int(request, 2, (int64_t)size);
 	if (wanted < 0 || wanted > (int64_t)size) {
@@ -198,7 +198,7 @@ static void write_open_file(struct request *request)
 			request, "value '%lld' is invalid for argument count", (long long)wanted);
 		return;
 	}
-	written = write_file(open_file->file, bytes, (size_t)wanted);
+	written = write_file(opened->file, bytes, (size_t)wanted);
 	if (written < 0) {
 		reply_error(request, "failed to write to file: %s", error_text(errno));
 		return;
@@ -212,12 +212,12 @@ static void write_open_file(struct request *request)
 static void seek_open_file(struct request *request)
 {
 	static const int whences[] = {SEEK_SET, SEEK_CUR, SEEK_END};
-	struct open_file *open_file = find_file(request);
+	struct open_file *opened = find_file(request);
 	struct json_writer *reply = request->reply;
 	int64_t whence = request_choice(request, 2);
 	off_t position;
 
-	if (!open_file)
+	if (!opened)
 		return;
 	if (whence < 0)
 		whence = request_int(request, 2, 0);
@@ -225,7 +225,7 @@ static void seek_open_file(struct request *request)
 		reply_error(request, "invalid whence code %lld", (long long)whence);
 		return;
 	}
-	position = lseek(open_file->file, request_int(request, 1, 0), whences[whence]);
+	position = lseek(opened->file, request_int(request, 1, 0), whences[whence]);
 	if (position < 0) {
 		reply_error(request, "failed to seek file: %s", error_text(errno));
 		return;
