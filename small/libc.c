@@ -29,8 +29,10 @@ size_t strlen(const char *text);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t size);
 char *strchr(const char *text, int byte);
+char *strrchr(const char *text, int byte);
 size_t strcspn(const char *text, const char *stops);
 size_t strspn(const char *text, const char *accepted);
+int memcmp(const void *a, const void *b, size_t size);
 void *memchr(const void *bytes, int byte, size_t size);
 void *memset(void *bytes, int byte, size_t size);
 char *getenv(const char *name);
@@ -70,13 +72,28 @@ __asm__(".section .text.vfork,\"ax\",@progbits\n"
 	".previous\n");
 /* clang-format on */
 
-/* A function that is its system call: ten bytes each, and one way to enter the kernel. */
-#define CALL(name, number)                                        \
-	__asm__(".section .text.hot." #name ",\"ax\",@progbits\n" \
-		".global " #name "\n" #name ":\n"                 \
-		"mov $" QUOTE(number) ", %eax\n"                  \
-				      "jmp enter_kernel\n"        \
-				      ".previous\n");
+/* A function that is its system call, perhaps with arguments that are always the same: eight or
+ * ten bytes each, and one way to enter the kernel. */
+/* clang-format off */
+__asm__(".macro kernel_call name, number, arguments\n"
+	".section .text.hot.\\name,\"ax\",@progbits\n"
+	".global \\name\n"
+	"\\name:\n"
+	"\\arguments\n"
+	".if \\number < 128\n"
+	"push $\\number\n"
+	"pop %rax\n"
+	".else\n"
+	"mov $\\number, %eax\n"
+	".endif\n"
+	"jmp enter_kernel\n"
+	".previous\n"
+	".endm\n");
+/* clang-format on */
+
+#define CALL(name, number) CALL_WITH(name, number, "")
+#define CALL_WITH(name, number, arguments) \
+	__asm__("kernel_call " #name ", " QUOTE(number) ", \"" arguments "\"");
 
 /* clang-format off */
 __asm__(".section .text.hot.enter_kernel,\"ax\",@progbits\n"
@@ -113,6 +130,7 @@ CALL(connect, SYS_connect)
 CALL(dup2, SYS_dup2)
 CALL(epoll_create1, SYS_epoll_create1)
 CALL(epoll_ctl, SYS_epoll_ctl)
+CALL(epoll_wait, SYS_epoll_wait)
 CALL(execve, SYS_execve)
 CALL(fcntl, SYS_fcntl)
 CALL(fstatat, SYS_newfstatat)
@@ -129,6 +147,7 @@ CALL(madvise, SYS_madvise)
 CALL(memfd_create, SYS_memfd_create)
 CALL(mkdir, SYS_mkdir)
 CALL(mknod, SYS_mknod)
+CALL(open, SYS_open)
 CALL(openat, SYS_openat)
 CALL(pipe2, SYS_pipe2)
 CALL(poll, SYS_poll)
@@ -151,6 +170,37 @@ CALL(umask, SYS_umask)
 CALL(uname, SYS_uname)
 CALL(unlink, SYS_unlink)
 CALL(write, SYS_write)
+CALL_WITH(recv, SYS_recvfrom, "xor %r8d, %r8d; xor %r9d, %r9d")
+CALL_WITH(send, SYS_sendto, "xor %r8d, %r8d; xor %r9d, %r9d")
+CALL_WITH(signalfd, SYS_signalfd4, "mov %edx, %ecx; push $" NUMBER(SIGNAL_SET_SIZE) "; pop %rdx")
+CALL_WITH(sigprocmask, SYS_rt_sigprocmask, "push $" NUMBER(SIGNAL_SET_SIZE) "; pop %rcx")
+CALL_WITH(waitpid, SYS_wait4, "xor %ecx, %ecx")
+
+/* clang-format off */
+__asm__(".section .text.memmove,\"ax\",@progbits\n"
+	".global memcpy, memmove\n"
+	"memcpy:\n"
+	"memmove:\n"
+	"mov %rdi, %rax\n"
+	"sub %rsi, %rdi\n"
+	"cmp %rdx, %rdi\n"
+	"mov %rax, %rdi\n"
+	"mov %rdx, %rcx\n"
+	"jb 1f\n"
+	"shr $3, %rcx\n"
+	"rep movsq\n"
+	"mov %edx, %ecx\n"
+	"and $7, %ecx\n"
+	"rep movsb\n"
+	"ret\n"
+	"1: lea -1(%rsi,%rcx), %rsi\n"
+	"lea -1(%rdi,%rcx), %rdi\n"
+	"std\n"
+	"rep movsb\n"
+	"cld\n"
+	"ret\n"
+	".previous\n");
+/* clang-format on */
 
 struct termios;
 
@@ -166,6 +216,8 @@ int sigaction(int signal, void (*const *handler)(int signal), void *old);
 void return_from_signal(void);
 int sigemptyset(uint64_t *set);
 int sigaddset(uint64_t *set, int signal);
+int __libc_current_sigrtmin(void);
+int __libc_current_sigrtmax(void);
 
 int *__errno_location(void)
 {
@@ -219,6 +271,17 @@ int sigaddset(uint64_t *set, int signal)
 	return 0;
 }
 
+/* The C library keeps the first three real-time signals for its threads. */
+int __libc_current_sigrtmin(void)
+{
+	return 35;
+}
+
+int __libc_current_sigrtmax(void)
+{
+	return 64;
+}
+
 #else
 
 extern char **environ;
@@ -241,8 +304,6 @@ int clock_gettime(int clock, struct timespec *time)
 {
 	return (int)syscall(SYS_clock_gettime, clock, time);
 }
-
-#endif
 
 int open(const char *path, int flags, unsigned mode)
 {
@@ -279,6 +340,8 @@ long recv(int fd, void *bytes, size_t size, int flags)
 	return syscall(SYS_recvfrom, fd, bytes, size, flags, NULL, NULL);
 }
 
+#endif
+
 size_t strlen(const char *text)
 {
 	const char *end = text;
@@ -312,6 +375,15 @@ char *strchr(const char *text, int byte)
 	}
 }
 
+char *strrchr(const char *text, int byte)
+{
+	const char *found = NULL;
+
+	while ((text = strchr(text, byte)))
+		found = text++;
+	return (char *)(uintptr_t)found;
+}
+
 size_t strcspn(const char *text, const char *stops)
 {
 	size_t size = 0;
@@ -328,6 +400,18 @@ size_t strspn(const char *text, const char *accepted)
 	while (text[size] && strchr(accepted, text[size]))
 		size++;
 	return size;
+}
+
+int memcmp(const void *a, const void *b, size_t size)
+{
+	const unsigned char *at = a;
+	const unsigned char *other = b;
+
+	for (; size > 0; at++, other++, size--) {
+		if (*at != *other)
+			return *at - *other;
+	}
+	return 0;
 }
 
 void *memchr(const void *bytes, int byte, size_t size)
