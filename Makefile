@@ -77,11 +77,8 @@ build/$(1)/flags: FORCE
 	@echo '$(2) $(3) $(4) $(CPPFLAGS) $(LDFLAGS) $(COMMANDS)' | cmp -s - $$@ || \
 		echo '$(2) $(3) $(4) $(CPPFLAGS) $(LDFLAGS) $(COMMANDS)' > $$@
 
-build/$(1)/families.h: build/$(1)/flags
-	@for family in $(COMMANDS); do echo "FAMILY($$$$family)"; done > $$@
-
-build/$(1)/%.o: %.c build/$(1)/flags build/$(1)/families.h
-	$(2) $(3) $(BASE) -I. -Ibuild/$(1) -MMD -MP -c -o $$@ $$<
+build/$(1)/%.o: %.c build/$(1)/flags
+	$(2) $(3) $(BASE) -I. -MMD -MP -c -o $$@ $$<
 
 -include $(patsubst %.c,build/$(1)/%.d,$(STATIC_SOURCES))
 endef

@@ -44,7 +44,6 @@ static _Alignas(PAGES_ALIGNMENT) struct json_token request_tokens[TOKENS_MAX];
 static _Alignas(PAGES_ALIGNMENT) char reply_buffer[REPLY_BUFFER];
 
 static struct json_reader reader;
-static struct json_writer reply;
 
 static bool ending;
 
@@ -127,9 +126,9 @@ static bool write_reply(const char *bytes, size_t size)
 {
 	static unsigned client;
 	static bool handshake_seen; /* a reset byte came since this reply was begun */
-	bool resets = reply.flushed || size == REPLY_BUFFER; /* a long reply, 0xFF ends it */
+	bool resets = json_writer.flushed || size == REPLY_BUFFER; /* a long reply, 0xFF ends it */
 
-	if (!reply.flushed) {
+	if (!json_writer.flushed) {
 		client = channel_clients();
 		handshake_seen = false;
 		if (client_is_gone())
@@ -154,9 +153,8 @@ static bool write_reply(const char *bytes, size_t size)
 	return true;
 }
 
-static bool send_reply(void *to, const char *bytes, size_t size)
+static bool send_reply(const char *bytes, size_t size)
 {
-	(void)to;
 	if (write_reply(bytes, size))
 		return true;
 	channel_drop_reply();
@@ -168,11 +166,8 @@ static void answer_requests(void)
 	enum json_event event;
 
 	while (!ending && (event = json_reader_next(&reader)) != JSON_MORE) {
-		if (event == JSON_VALUE)
-			commands_dispatch(&reader, &reply);
-		else
-			commands_reject(&reader, &reply);
-		json_writer_release(&reply);
+		commands_answer(&reader);
+		json_writer_release();
 	}
 	json_reader_release(&reader);
 }
@@ -351,7 +346,7 @@ int main(int count, char *words[])
 	commands_restrict(options.allow_given ? options.allow : NULL, options.block);
 	spawn_prepare();
 	json_reader_init(&reader, request_text, REQUEST_MAX, request_tokens, TOKENS_MAX);
-	json_writer_init(&reply, reply_buffer, REPLY_BUFFER, send_reply, NULL);
+	json_writer_init(reply_buffer, REPLY_BUFFER, send_reply);
 	status = STATUS_FAILED;
 	if (start()) {
 		finish_start();

@@ -6,16 +6,9 @@
 #include "log.h"
 #include "text.h"
 
-/* families.h is made from the Makefile's COMMANDS: a line FAMILY(name) for each. */
-#define FAMILY(name) extern const struct command commands_##name[];
-#include "families.h"
-#undef FAMILY
-
-#define FAMILY(name) commands_##name,
-static const struct command *const families[] = {
-#include "families.h"
-};
-#undef FAMILY
+/* The linker puts the rows of all families together, and says where that is. */
+extern const struct command rows_begin[] __asm__("__start_commands");
+extern const struct command rows_end[] __asm__("__stop_commands");
 
 /* Twice as many as there are, for families to come. */
 #define COMMANDS_MAX 128
@@ -25,13 +18,9 @@ static bool frozen;
 
 const struct command *commands_at(size_t index)
 {
-	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
-		for (const struct command *row = families[i]; row->name; row++) {
-			if (index-- == 0)
-				return row;
-		}
-	}
-	return NULL;
+	const struct command *row = rows_begin + index;
+
+	return row < rows_end ? row : NULL;
 }
 
 bool commands_enabled(size_t index)
@@ -49,19 +38,24 @@ bool commands_frozen(void)
 	return frozen;
 }
 
+/* The position of a word in a list, or -1. The first of stops stands between the words; any of
+ * them, or a NUL, ends the list. */
+static int find_word(const char *list, const char *stops, const char *word, size_t size)
+{
+	for (int position = 0;; position++) {
+		size_t item = strcspn(list, stops);
+
+		if (item == size && memcmp(list, word, size) == 0)
+			return position;
+		list += item;
+		if (*list++ != *stops)
+			return -1;
+	}
+}
+
 static bool list_has(const char *list, const char *name)
 {
-	size_t size = strlen(name);
-
-	for (;; list++) {
-		size_t item = strcspn(list, ",");
-
-		if (item == size && memcmp(list, name, size) == 0)
-			return true;
-		list += item;
-		if (*list == '\0')
-			return false;
-	}
+	return find_word(list, ",", name, strlen(name)) >= 0;
 }
 
 void commands_restrict(const char *allow, const char *block)
@@ -77,33 +71,32 @@ void commands_restrict(const char *allow, const char *block)
 static void put_id(struct request *request)
 {
 	if (request->id) {
-		json_put_key(request->reply, "id");
-		json_put_value(request->reply, request->json, request->id);
+		json_put_key("id");
+		json_put_value(request->json, request->id);
 	}
 }
 
 void reply_error(struct request *request, const char *format, ...)
 {
-	struct json_writer *reply = request->reply;
 	va_list values;
 
 	if (request->failed)
 		return;
-	if (!json_writer_rewind(reply)) {
+	if (!json_writer_rewind()) {
 		log_error("%s failed in the middle of its reply", request->command->name);
 		return;
 	}
 	request->failed = true;
-	json_begin(reply, '{');
+	json_begin('{');
 	put_id(request);
-	json_put_key(reply, "error");
-	json_begin(reply, '{');
-	json_member_text(reply, "class", request->not_found ? "CommandNotFound" : "GenericError");
-	json_put_key(reply, "desc");
+	json_put_key("error");
+	json_begin('{');
+	json_member_text("class", request->not_found ? "CommandNotFound" : "GenericError");
+	json_put_key("desc");
 	va_start(values, format);
-	json_put_vformat(reply, format, values);
+	json_put_vformat(format, values);
 	va_end(values);
-	json_end(reply, '}');
+	json_end('}');
 }
 
 /* ---- Arguments ---- */
@@ -118,166 +111,172 @@ static void leave_place(size_t used)
 	place_bytes[used] = '\0';
 }
 
-/* The position of a string among the names of |name|name…, or -1. *names is left behind them. */
-static int find_choice(const char **names, const char *string, size_t size)
+/* Fail with a format that takes place and then the text of a token. */
+static void fail_at_place(
+	struct request *request, const char *format, const struct json_token *token)
 {
-	int found = -1;
+	size_t size;
+	const char *text = json_string(request->json, token, &size);
 
-	for (int choice = 0; **names == '|'; choice++) {
-		const char *name = *names + 1;
-
-		*names = name + strcspn(name, "| ?}]");
-		if ((size_t)(*names - name) == size && memcmp(name, string, size) == 0)
-			found = choice;
-	}
-	return found;
+	reply_error(request, format, place_bytes, (int)size, text);
 }
 
-static const char *check_members(
-	struct request *request, const char *items, uint32_t object, uint32_t *arguments);
-
-static bool has_type(const struct request *request, char type, uint32_t token)
+/* Fail if object has members that nobody looked for. */
+static void check_unexpected(
+	struct request *request, const char *format, const struct json_token *object)
 {
-	/* Letter and type of what is told by its token alone. */
-	static const char kinds[][2] = {{'s', JSON_STRING}, {'b', JSON_FALSE}, {'b', JSON_TRUE},
-		{'[', JSON_ARRAY}, {'{', JSON_OBJECT}};
+	const struct json_token *end = object + object->span;
+
+	for (const struct json_token *key = object + 1; key < end; key += 1 + key[1].span) {
+		if (key->type == JSON_KEY)
+			fail_at_place(request, format, key);
+	}
+}
+
+#define BIT(type) (1u << (type))
+
+/* What the letters of types stand for. */
+static const struct kind {
+	char letter;
+	uint8_t tokens; /* whose type is one of these */
+	char name[8];
+} kinds[] = {
+	{'s', BIT(JSON_STRING), "string"},
+	{'i', BIT(JSON_NUMBER), "integer"},
+	{'u', BIT(JSON_NUMBER), "uint64"},
+	{'b', BIT(JSON_FALSE) | BIT(JSON_TRUE), "boolean"},
+	{'[', BIT(JSON_ARRAY), "array"},
+	{'{', BIT(JSON_OBJECT), "object"},
+};
+
+static bool has_kind(
+	const struct request *request, const struct kind *kind, const struct json_token *token)
+{
 	int64_t integer;
 	uint64_t number;
 
-	if (type == 'i')
+	if (kind->letter == 'i')
 		return json_int(request->json, token, &integer);
-	if (type == 'u')
+	if (kind->letter == 'u')
 		return json_uint(request->json, token, &number);
-	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (kinds[i][0] == type &&
-			(uint32_t)kinds[i][1] == request->json->tokens[token].type)
-			return true;
-	}
-	return false;
+	return kind->tokens >> token->type & 1;
 }
 
-/* What an argument was expected to be: a name that the type gives itself, or the letter's. */
-static void fail_type(struct request *request, const char *type)
+static void check_members(struct request *request, const char *items, struct json_token *object,
+	struct json_token **arguments);
+static void check_type(struct request *request, const char *type, struct json_token *token);
+
+static void check_items(struct request *request, const char *type, struct json_token *array)
 {
-	static const char *const names[] = {"string", "integer", "boolean", "[array", "{object"};
-	const char *name = type + 1;
-
-	for (unsigned i = 0; *type != '<' && i < sizeof(names) / sizeof(names[0]); i++) {
-		if (*names[i] == *type)
-			name = names[i] + (i > 2);
-	}
-	if (*type == 'u')
-		reply_error(request, "Parameter '%s' expects uint64", place_bytes);
-	else
-		reply_error(request, "Invalid parameter type for '%s', expected: %.*s", place_bytes,
-			(int)strcspn(name, ">"), name);
-}
-
-static const char *check_choice(struct request *request, const char *type, uint32_t token)
-{
-	const struct json_token *value = &request->json->tokens[token];
-	const char *string = request->json->text + value->at;
-	const char *base = strchr(type, '>') + 1;
-	const char *names = base + 1;
-	bool named = token && value->type == JSON_STRING;
-
-	if (find_choice(&names, string, named ? value->size : 0) < 0 && named)
-		reply_error(request, "Parameter '%s' does not accept value '%.*s'", place_bytes,
-			(int)value->size, string);
-	else if (token && !named && !has_type(request, *base, token))
-		fail_type(request, type);
-	return names;
-}
-
-/* Check token (0: there is none) against the type that begins at type; returns what is behind
- * the type. */
-static const char *check_type(struct request *request, const char *type, uint32_t token)
-{
-	const struct json_token *tokens = request->json->tokens;
-	const struct json_token *value = &tokens[token];
+	const struct json_token *end = array + array->span;
 	size_t used = place.used;
 	unsigned index = 0;
 
-	if (*type == '<')
-		return check_choice(request, type, token);
-	if (token && !has_type(request, *type, token)) {
-		fail_type(request, type);
-		token = 0;
+	for (struct json_token *item = array + 1; item < end; item += item->span) {
+		text_format(&place, "[%u]", index++);
+		check_type(request, type, item);
+		leave_place(used);
 	}
-	if (*type == '{') {
-		text_put(&place, ".", 1);
-		return check_members(request, type + 1, token, NULL) + 1;
-	}
-	if (*type == '[') {
-		for (uint32_t item = token + 1; token && item < value->next;
-			item = tokens[item].next) {
-			text_format(&place, "[%u]", index++);
-			(void)check_type(request, type + 1, item);
-			leave_place(used);
-		}
-		return check_type(request, type + 1, 0) + 1;
-	}
-	if (*type == 's' && token && memchr(request->json->text + value->at, '\0', value->size))
-		reply_error(
-			request, "Parameter '%s' must not contain a NUL character", place_bytes);
-	return type + 1;
 }
 
-/* Check the members of object (0: there is none, and nothing is missing in it) against items;
- * returns what is behind them. With arguments, those of the command, which are missing even if
- * there is no object: note where each is. */
-static const char *check_members(
-	struct request *request, const char *items, uint32_t object, uint32_t *arguments)
+/* Check a string that is to be one of |name|name… Its size becomes its position among them. */
+static void check_choice(struct request *request, const char *names, struct json_token *token)
 {
-	const struct json_reader *json = request->json;
+	size_t size;
+	const char *string = json_string(request->json, token, &size);
+	int choice = find_word(names + 1, "| ?}]", string, size);
+
+	if (choice < 0)
+		fail_at_place(request, "Parameter '%s' does not accept value '%.*s'", token);
+	token->size = (uint32_t)choice;
+}
+
+/* Check token against the type that begins at type. */
+static void check_type(struct request *request, const char *type, struct json_token *token)
+{
+	const struct kind *kind = kinds;
+	const char *name = type + 1;
+
+	if (*type == '<') {
+		type = strchr(type, '>') + 1;
+		if (token->type == JSON_STRING) {
+			check_choice(request, type + 1, token);
+			return;
+		}
+	}
+	while (kind->letter != *type)
+		kind++;
+	if (name == ++type)
+		name = kind->name;
+	if (!has_kind(request, kind, token)) {
+		reply_error(request,
+			kind->letter == 'u' ? "Parameter '%s' expects %.*s"
+					    : "Invalid parameter type for '%s', expected: %.*s",
+			place_bytes, (int)strcspn(name, ">"), name);
+	} else if (kind->letter == '{') {
+		text_put(&place, ".", 1);
+		check_members(request, type, token, NULL);
+	} else if (kind->letter == '[') {
+		check_items(request, type, token);
+	} else if (kind->letter == 's' &&
+		memchr(request->json->text + token->at, '\0', token->size)) {
+		fail_at_place(request, "Parameter '%s' must not contain a NUL character", token);
+	}
+}
+
+/* What is behind the type that begins at type. */
+static const char *skip_type(const char *type)
+{
+	for (unsigned open = 0; open > 0 || !strchr("? }", *type); type++)
+		open += (unsigned)(*type == '{') - (*type == '}');
+	return type;
+}
+
+/* Check the members of object against items. With arguments, which are those of the command, note
+ * where each is. */
+static void check_members(struct request *request, const char *items, struct json_token *object,
+	struct json_token **arguments)
+{
 	size_t used = place.used;
 
 	while (*items && *items != '}') {
 		size_t size = strcspn(items, ":");
-		const char *type = items + size + 1;
-		uint32_t token = object ? json_member(json, object, items, size) : 0;
+		struct json_token *token = json_member(request->json, object, items, size);
 
 		text_put(&place, items, size);
-		if (arguments) {
-			request->types[arguments - request->arguments] = type;
+		if (arguments)
 			*arguments++ = token;
-		}
-		items = check_type(request, type, token);
-		if (!token && *items != '?' && (object || arguments))
+		items += size + 1;
+		if (token)
+			check_type(request, items, token);
+		items = skip_type(items);
+		if (*items == '?')
+			items++;
+		else if (!token)
 			reply_error(request, "Parameter '%s' is missing", place_bytes);
 		leave_place(used);
-		items += *items == '?';
 		items += *items == ' ';
 	}
-	/* Those that were looked for are marked. */
-	for (uint32_t key = object + 1; object && key < json->tokens[object].next;
-		key = json->tokens[key + 1].next) {
-		if (json->tokens[key].type == JSON_KEY)
-			reply_error(request, "Parameter '%s%.*s' is unexpected", place_bytes,
-				(int)json->tokens[key].size, json->text + json->tokens[key].at);
-	}
-	return items;
+	check_unexpected(request, "Parameter '%s%.*s' is unexpected", object);
 }
 
 bool request_has(const struct request *request, unsigned argument)
 {
-	return request->arguments[argument] != 0;
+	return request->arguments[argument];
 }
 
 int64_t request_int(const struct request *request, unsigned argument, int64_t otherwise)
 {
-	int64_t value = otherwise;
-
 	if (request->arguments[argument])
-		(void)json_int(request->json, request->arguments[argument], &value);
-	return value;
+		(void)json_int(request->json, request->arguments[argument], &otherwise);
+	return otherwise;
 }
 
 bool request_bool(const struct request *request, unsigned argument)
 {
-	uint32_t token = request->arguments[argument];
+	const struct json_token *token = request->arguments[argument];
 
-	return token && request->json->tokens[token].type == JSON_TRUE;
+	return token && token->type == JSON_TRUE;
 }
 
 char *request_string(const struct request *request, unsigned argument, size_t *size)
@@ -291,16 +290,9 @@ char *request_string(const struct request *request, unsigned argument, size_t *s
 
 int request_choice(const struct request *request, unsigned argument)
 {
-	const char *names = request->types[argument];
-	uint32_t token = request->arguments[argument];
-	size_t size;
-	const char *string;
+	const struct json_token *token = request->arguments[argument];
 
-	if (!token || request->json->tokens[token].type != JSON_STRING)
-		return -1;
-	string = json_string(request->json, token, &size);
-	names = strchr(names, '>') + 2;
-	return find_choice(&names, string, size);
+	return token && token->type == JSON_STRING ? (int)token->size : -1;
 }
 
 bool request_base64(struct request *request, unsigned argument, char **bytes, size_t *size)
@@ -318,43 +310,35 @@ bool request_base64(struct request *request, unsigned argument, char **bytes, si
 
 /* ---- Requests ---- */
 
-/* Look through the envelope: raise whatever is wrong in it, and note where its members are. */
-static void check_envelope(struct request *request, uint32_t *execute, uint32_t *arguments)
+/* Raise what is wrong with the request's members, and find them: execute, arguments. */
+static void check_envelope(struct request *request, struct json_token *found[])
 {
+	/* What the one called names[i - 1] may be, and what is wrong with it otherwise. */
+	static const char names[] = "execute,arguments,id";
 	static const struct {
-		char name[10];
-		uint8_t type;
-		char expected[10];
-	} members[] = {{"execute", JSON_STRING, "a string"},
-		{"arguments", JSON_OBJECT, "an object"}, {"id", 0, ""}};
-	const struct json_reader *json = request->json;
-	uint32_t found[3] = {0};
+		uint8_t types;
+		char fault[18];
+	} members[] = {{0, "is unexpected"}, {BIT(JSON_STRING), "must be a string"},
+		{BIT(JSON_OBJECT), "must be an object"}, {UINT8_MAX, ""}};
+	struct json_token *object = request->json->tokens;
+	struct json_token *value;
 
-	if (json->tokens[0].type != JSON_OBJECT)
-		reply_error(request, "QMP input must be a JSON object");
-	request->id = json_member(json, 0, "id", 2);
-	for (uint32_t key = 1; !request->failed && key < json->tokens[0].next;
-		key = json->tokens[key + 1].next) {
-		unsigned i = 0;
+	for (struct json_token *key = object + 1; key < object + object->span;
+		key = value + value->span) {
+		size_t size;
+		const char *name = json_string(request->json, key, &size);
+		int member = find_word(names, ",", name, size) + 1;
 
-		while (i < 3 && !json_equals(json, key, members[i].name))
-			i++;
-		if (i == 3)
-			reply_error(request, "QMP input member '%.*s' is unexpected",
-				(int)json->tokens[key].size, json->text + json->tokens[key].at);
-		else if (i < 2 && json->tokens[key + 1].type != members[i].type)
-			reply_error(request, "QMP input member '%s' must be %s", members[i].name,
-				members[i].expected);
+		value = key + 1;
+		if (members[member].types >> value->type & 1)
+			found[member] = value;
 		else
-			found[i] = key + 1;
+			reply_error(request, "QMP input member '%.*s' %s", (int)size, name,
+				members[member].fault);
 	}
-	*execute = found[0];
-	*arguments = found[1];
-	if (!found[0])
-		reply_error(request, "QMP input lacks member 'execute'");
 }
 
-static void find_command(struct request *request, uint32_t execute)
+static void find_command(struct request *request, const struct json_token *execute)
 {
 	size_t size;
 	const char *name = json_string(request->json, execute, &size);
@@ -362,75 +346,70 @@ static void find_command(struct request *request, uint32_t execute)
 
 	request->not_found = true;
 	while ((request->command = commands_at(index)) &&
-		!json_equals(request->json, execute, request->command->name))
+		!text_is(name, size, request->command->name))
 		index++;
 	if (!request->command)
-		reply_error(request, "The command %.*s has not been found", (int)size, name);
+		fail_at_place(request, "The command %s%.*s has not been found", execute);
 	else if (!commands_enabled(index))
 		reply_error(request, "Command %s has been disabled: %s", request->command->name,
 			frozen ? "the agent is in frozen state" : "the command is not allowed");
 	request->not_found = false;
 }
 
-static void execute_command(struct request *request, uint32_t arguments)
+static void execute_command(struct request *request)
 {
-	struct json_writer *reply = request->reply;
-
-	leave_place(0);
-	(void)check_members(request, request->command->arguments, arguments, request->arguments);
-	if (request->failed)
-		return;
 	log_debug("carrying out %s", request->command->name);
 	if (request->command->flags & COMMAND_DELIMITED)
-		json_put_raw(reply, "\xff", 1);
-	json_begin(reply, '{');
-	json_put_key(reply, "return");
+		json_put_raw("\xff", 1);
+	json_begin('{');
+	json_put_key("return");
 	request->command->execute(request);
 	if (request->failed)
 		return;
-	if (!reply->comma) {
-		json_begin(reply, '{');
-		json_end(reply, '}');
+	if (!json_writer.comma) {
+		json_begin('{');
+		json_end('}');
 	}
 	put_id(request);
 }
 
-static void finish_reply(struct request *request)
+/* Carry out the request, or raise what is wrong with it. */
+static void serve(struct request *request)
 {
-	json_end(request->reply, '}');
-	json_put_raw(request->reply, "\n", 1);
-	json_writer_flush(request->reply);
+	struct json_token *object = request->json->tokens;
+	struct json_token *found[4] = {NULL};
+
+	if (object->type != JSON_OBJECT) {
+		reply_error(request, "QMP input must be a JSON object");
+		return;
+	}
+	request->id = json_member(request->json, object, "id", 2);
+	check_envelope(request, found);
+	if (!found[1])
+		reply_error(request, "QMP input lacks member 'execute'");
+	if (!request->failed)
+		find_command(request, found[1]);
+	if (!request->failed) /* a string has no members */
+		check_members(request, request->command->arguments, found[found[2] ? 2 : 1],
+			request->arguments);
+	if (!request->failed)
+		execute_command(request);
 }
 
-void commands_dispatch(const struct json_reader *reader, struct json_writer *reply)
+void commands_answer(const struct json_reader *reader)
 {
-	struct request request = {.json = reader, .reply = reply};
-	uint32_t execute;
-	uint32_t arguments;
+	struct request request = {.json = reader};
 
-	json_writer_reset(reply);
-	check_envelope(&request, &execute, &arguments);
-	if (!request.failed)
-		find_command(&request, execute);
-	if (!request.failed)
-		execute_command(&request, arguments);
-	if (!request.failed && (request.command->flags & COMMAND_NO_REPLY))
-		json_writer_rewind(reply);
+	json_writer_reset();
+	if (reader->error)
+		reply_error(&request, reader->error, reader->limit);
 	else
-		finish_reply(&request);
-}
-
-void commands_reject(const struct json_reader *reader, struct json_writer *reply)
-{
-	struct request request = {.json = reader, .reply = reply};
-
-	json_writer_reset(reply);
-	if (reader->limit)
-		reply_error(
-			&request, "%s: a request may hold %u bytes", reader->error, reader->limit);
-	else if (text_after(reader->error, "JSON "))
-		reply_error(&request, "%s", reader->error);
-	else
-		reply_error(&request, "JSON parse error, %s", reader->error);
-	finish_reply(&request);
+		serve(&request);
+	if (!request.failed && (request.command->flags & COMMAND_NO_REPLY)) {
+		json_writer_rewind();
+		return;
+	}
+	json_end('}');
+	json_put_raw("\n", 1);
+	json_writer_flush();
 }

@@ -18,8 +18,7 @@ enum command_flags {
 	COMMAND_DELIMITED = 4, /* its reply has the sentinel 0xFF in front */
 };
 
-/* A row of the table. A family declares its rows in its own file as
- * `const struct command commands_FAMILY[]`, ended by an empty one.
+/* A row of the table. A family declares its rows in its own file, as COMMANDS[].
  *
  * arguments says what the command takes, in words like the protocol's: "path:s mode:s?" is a
  * string and an optional string. The types:
@@ -35,17 +34,20 @@ struct command {
 	void (*execute)(struct request *request);
 };
 
-/* A request that is being carried out. The handler writes one value to reply (nothing: {}), or
- * calls reply_error and returns. */
+/* All that is linked is in the table, in the order in which it is linked. */
+#define COMMANDS                           \
+	static const struct command rows[] \
+		__attribute__((used, section("commands"), aligned(__alignof__(struct command))))
+
+/* A request that is being carried out. The handler writes one value as its reply (nothing: {}),
+ * or calls reply_error and returns. */
 struct request {
-	struct json_writer *reply;
-	const struct json_reader *json;
-	const struct command *command;
-	uint32_t arguments[COMMAND_ARGUMENTS_MAX]; /* tokens; 0 where absent */
-	const char *types[COMMAND_ARGUMENTS_MAX];  /* of each, in command->arguments */
-	uint32_t id;				   /* token; 0 where absent */
 	bool failed;
 	bool not_found; /* what is raised now has the class CommandNotFound */
+	const struct json_reader *json;
+	const struct command *command;
+	struct json_token *arguments[COMMAND_ARGUMENTS_MAX]; /* NULL where absent */
+	struct json_token *id;				     /* NULL where absent */
 };
 
 /* The arguments of a request. What is absent reads as otherwise says, false or NULL. */
@@ -65,8 +67,7 @@ void reply_error(struct request *request, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* Carry out the value that reader has just completed, or answer its error, and flush the reply. */
-void commands_dispatch(const struct json_reader *reader, struct json_writer *reply);
-void commands_reject(const struct json_reader *reader, struct json_writer *reply);
+void commands_answer(const struct json_reader *reader);
 
 /* The table, in order: NULL behind the last. */
 const struct command *commands_at(size_t index);

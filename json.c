@@ -25,6 +25,7 @@ void json_reader_init(struct json_reader *reader, char *text, size_t capacity,
 		.text = text,
 		.capacity = (uint32_t)capacity - JSON_SLACK,
 		.tokens = tokens,
+		.container = tokens,
 		.token_capacity = token_capacity,
 	};
 }
@@ -35,6 +36,7 @@ static void drop_tokens(struct json_reader *reader)
 		reader->tokens_touched = reader->count;
 	reader->kept = 0;
 	reader->count = 0;
+	reader->container = reader->tokens;
 }
 
 void json_reader_reset(struct json_reader *reader)
@@ -204,7 +206,7 @@ static enum json_event lex_character(struct json_reader *reader)
 	else if ((uint8_t)*character.at == RESET_BYTE)
 		return JSON_MORE;
 	else if (!dropping)
-		return json_fail(reader, TO_NEWLINE, "invalid string");
+		return json_fail(reader, TO_NEWLINE, "JSON parse error, invalid string");
 	else if (*character.at == '\n')
 		reader->lexing = BETWEEN;
 	else
@@ -269,7 +271,7 @@ static enum json_event lex_number(struct json_reader *reader, char byte)
 	if (reader->lexing == BEFORE_NUMBER)
 		reader->parsed++;
 	reader->lexing = BETWEEN;
-	return json_fail(reader, TO_NEWLINE, "unexpected input");
+	return json_fail(reader, TO_NEWLINE, "JSON parse error, unexpected input");
 }
 
 static enum json_event lex_keyword(struct json_reader *reader, char byte)
@@ -344,6 +346,7 @@ enum json_event json_reader_next(struct json_reader *reader)
 		json_reader_reset(reader);
 	reader->partial = 0;
 	reader->limit = 0;
+	reader->error = NULL;
 	reader->text[reader->filled] = (char)RESET_BYTE;
 	while (event == JSON_MORE && reader->parsed + reader->partial < reader->filled)
 		event = lex(reader);
@@ -353,7 +356,8 @@ enum json_event json_reader_next(struct json_reader *reader)
 		drop_tokens(reader);
 	} else if (reader->kept + reader->partial == reader->capacity) {
 		reader->limit = reader->capacity;
-		return json_fail(reader, TO_BRACKETS, "JSON token size limit exceeded");
+		return json_fail(reader, TO_BRACKETS,
+			"JSON token size limit exceeded: a request may hold %u bytes");
 	}
 	return JSON_MORE;
 }

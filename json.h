@@ -28,9 +28,9 @@ enum json_type {
 /* A value. The values of an array follow their array, each behind the whole of the one before;
  * in an object a key stands before each value. */
 struct json_token {
-	uint32_t at;   /* its text begins there; array, object: the token around it */
+	uint32_t at; /* its text begins there; array, object: how far before it the one around is */
 	uint32_t size; /* bytes of its text; object: its keys */
-	uint32_t next; /* the token behind this value and all it holds; of a key: its hash */
+	uint32_t span; /* how many tokens the value takes with all it holds; of a key: its hash */
 	uint32_t type; /* enum json_type */
 };
 
@@ -44,22 +44,22 @@ enum json_event {
 struct json_reader {
 	char *text;
 	struct json_token *tokens;
-	const char *error;  /* what is wrong, for people */
-	uint32_t kept;	    /* text before it belongs to tokens */
-	uint32_t parsed;    /* text before it has been looked at; never less than kept */
-	uint32_t filled;    /* text before it has been read */
-	uint32_t begun;	    /* where the text of the token being read begins */
-	uint32_t count;	    /* of tokens */
-	uint32_t depth;	    /* how many containers are open */
-	uint32_t container; /* the token of the innermost */
-	uint8_t lexing;	    /* enum lexing */
-	uint8_t expecting;  /* enum expecting */
-	uint8_t dropping;   /* enum dropping */
-	uint8_t partial;    /* bytes of a character that is not complete, from parsed on */
-	uint8_t quote;	    /* that ends the string being read */
-	uint32_t capacity;  /* of text */
-	uint32_t limit;	    /* the bytes that a request may hold, if that is what is wrong */
-	uint32_t touched;   /* the highest that filled has been since the last release */
+	struct json_token *container; /* the innermost that is open */
+	const char *error;	      /* what is wrong, or NULL: a format that may take limit */
+	uint32_t kept;		      /* text before it belongs to tokens */
+	uint32_t parsed;	      /* text before it has been looked at; never less than kept */
+	uint32_t filled;	      /* text before it has been read */
+	uint32_t begun;		      /* where the text of the token being read begins */
+	uint32_t count;		      /* of tokens */
+	uint32_t depth;		      /* how many containers are open */
+	uint8_t lexing;		      /* enum lexing */
+	uint8_t expecting;	      /* enum expecting */
+	uint8_t dropping;	      /* enum dropping */
+	uint8_t partial;   /* bytes of a character that is not complete, from parsed on */
+	uint8_t quote;	   /* that ends the string being read */
+	uint32_t capacity; /* of text */
+	uint32_t limit;	   /* the bytes that a request may hold, if that is what is wrong */
+	uint32_t touched;  /* the highest that filled has been since the last release */
 	uint32_t token_capacity;
 	uint32_t tokens_touched;
 };
@@ -85,25 +85,23 @@ bool json_reader_busy(const struct json_reader *reader);
  * kernel. Does nothing while there is input in the buffer. */
 void json_reader_release(struct json_reader *reader);
 
-/* The member of object whose name has these size bytes, or 0. Its key's token gets the type
- * JSON_NULL, so that the keys that nobody looked for can be found. */
-uint32_t json_member(
-	const struct json_reader *reader, uint32_t object, const char *name, size_t size);
-/* Is string token the same as other? */
-bool json_equals(const struct json_reader *reader, uint32_t token, const char *other);
+/* The member of object whose name has these size bytes, or NULL, also where object is none. Its
+ * key's token gets the type JSON_NULL, so that the keys that nobody looked for can be found. */
+struct json_token *json_member(
+	const struct json_reader *reader, struct json_token *object, const char *name, size_t size);
 /* The value of a number token as an integer. False if it is none, or out of range. */
-bool json_int(const struct json_reader *reader, uint32_t token, int64_t *value);
-bool json_uint(const struct json_reader *reader, uint32_t token, uint64_t *value);
+bool json_int(const struct json_reader *reader, const struct json_token *token, int64_t *value);
+bool json_uint(const struct json_reader *reader, const struct json_token *token, uint64_t *value);
 /* A string's text: it ends in a NUL that size does not count, and may hold others. It may be
  * changed in place. */
-char *json_string(const struct json_reader *reader, uint32_t token, size_t *size);
+char *json_string(const struct json_reader *reader, const struct json_token *token, size_t *size);
 
 /* ---- Writing ---- */
 
-struct json_writer {
+/* The writer, of which there is one. What a caller may look at: flushed, closed, comma. */
+extern struct json_writer {
 	char *buffer;
-	bool (*flush)(void *to, const char *bytes, size_t size);
-	void *to;
+	bool (*flush)(const char *bytes, size_t size);
 	uint32_t capacity;
 	uint32_t used;
 	uint32_t touched; /* the most that was used since the last release */
@@ -112,51 +110,50 @@ struct json_writer {
 	bool comma;	  /* a value stands before */
 	uint8_t carried;  /* bytes of a base64 string that wait for a third */
 	uint8_t carry[3];
-};
+} json_writer;
 
 /* Write through a buffer of capacity bytes (at least 4096). flush takes what is full and returns
  * false when nobody wants the rest. */
-void json_writer_init(struct json_writer *writer, char *buffer, size_t capacity,
-	bool (*flush)(void *to, const char *bytes, size_t size), void *to);
+void json_writer_init(char *buffer, size_t capacity, bool (*flush)(const char *bytes, size_t size));
 /* Start afresh: nothing written, nothing flushed, not closed. */
-void json_writer_reset(struct json_writer *writer);
+void json_writer_reset(void);
 /* Drop all that was written. False, and nothing done, if some of it was flushed. */
-bool json_writer_rewind(struct json_writer *writer);
+bool json_writer_rewind(void);
 /* Flush what is there. */
-void json_writer_flush(struct json_writer *writer);
-void json_writer_release(struct json_writer *writer);
+void json_writer_flush(void);
+void json_writer_release(void);
 
 /* Bytes as they are. */
-void json_put_raw(struct json_writer *writer, const char *bytes, size_t size);
-void json_begin(struct json_writer *writer, char bracket);
-void json_end(struct json_writer *writer, char bracket);
-void json_put_key(struct json_writer *writer, const char *key);
-void json_put_int(struct json_writer *writer, int64_t value);
-void json_put_uint(struct json_writer *writer, uint64_t value);
-void json_put_bool(struct json_writer *writer, bool value);
+void json_put_raw(const char *bytes, size_t size);
+void json_begin(char bracket);
+void json_end(char bracket);
+void json_put_key(const char *key);
+void json_put_int(int64_t value);
+void json_put_uint(uint64_t value);
+void json_put_bool(bool value);
 /* value / 10^decimals, as 0.25. */
-void json_put_fixed(struct json_writer *writer, uint64_t value, unsigned decimals);
+void json_put_fixed(uint64_t value, unsigned decimals);
 /* A string of size bytes: UTF-8; what is none becomes U+FFFD. */
-void json_put_string(struct json_writer *writer, const char *bytes, size_t size);
+void json_put_string(const char *bytes, size_t size);
 /* The same in pieces; a character must not be split between two. */
-void json_begin_string(struct json_writer *writer);
-void json_put_characters(struct json_writer *writer, const char *bytes, size_t size);
-void json_end_string(struct json_writer *writer);
-void json_put_vformat(struct json_writer *writer, const char *format, va_list values);
+void json_begin_string(void);
+void json_put_characters(const char *bytes, size_t size);
+void json_end_string(void);
+void json_put_vformat(const char *format, va_list values);
 /* A string of base64 in pieces of any size. */
-static inline void json_begin_base64(struct json_writer *writer)
+static inline void json_begin_base64(void)
 {
-	json_begin_string(writer);
+	json_begin_string();
 }
-void json_put_base64(struct json_writer *writer, const void *bytes, size_t size);
-void json_end_base64(struct json_writer *writer);
+void json_put_base64(const void *bytes, size_t size);
+void json_end_base64(void);
 /* A value that was read, as it was written but for white space and escapes. */
-void json_put_value(struct json_writer *writer, const struct json_reader *reader, uint32_t token);
+void json_put_value(const struct json_reader *reader, const struct json_token *value);
 
 /* Key and value. */
-void json_member_int(struct json_writer *writer, const char *key, int64_t value);
-void json_member_uint(struct json_writer *writer, const char *key, uint64_t value);
-void json_member_bool(struct json_writer *writer, const char *key, bool value);
-void json_member_text(struct json_writer *writer, const char *key, const char *value);
+void json_member_int(const char *key, int64_t value);
+void json_member_uint(const char *key, uint64_t value);
+void json_member_bool(const char *key, bool value);
+void json_member_text(const char *key, const char *value);
 
 #endif

@@ -29,8 +29,10 @@ enum json_event json_fail(struct json_reader *reader, enum dropping dropping, co
 
 	if (reader->dropping < dropping)
 		reader->dropping = (uint8_t)dropping;
+	if (!first)
+		return JSON_MORE;
 	reader->error = error;
-	return first ? JSON_BAD : JSON_MORE;
+	return JSON_BAD;
 }
 
 __attribute__((noinline)) static uint32_t hash_bytes(const char *bytes, size_t size)
@@ -43,29 +45,29 @@ __attribute__((noinline)) static uint32_t hash_bytes(const char *bytes, size_t s
 }
 
 /* The hash makes long lists of keys that are alike cheap to tell apart. */
-uint32_t json_member(
-	const struct json_reader *reader, uint32_t object, const char *name, size_t size)
+struct json_token *json_member(
+	const struct json_reader *reader, struct json_token *object, const char *name, size_t size)
 {
-	struct json_token *tokens = reader->tokens;
 	uint32_t hash = hash_bytes(name, size);
+	const struct json_token *end = object + object->span;
 
-	if (tokens[object].type != JSON_OBJECT)
-		return 0;
-	for (uint32_t key = object + 1; key < tokens[object].next; key = tokens[key + 1].next) {
-		if (tokens[key].next == hash && tokens[key].size == size &&
-			memcmp(reader->text + tokens[key].at, name, size) == 0) {
-			tokens[key].type = JSON_NULL;
+	if (object->type != JSON_OBJECT)
+		return NULL;
+	for (struct json_token *key = object + 1; key < end; key += 1 + key[1].span) {
+		if (key->span == hash && key->size == size &&
+			memcmp(reader->text + key->at, name, size) == 0) {
+			key->type = JSON_NULL;
 			return key + 1;
 		}
 	}
-	return 0;
+	return NULL;
 }
 
 /* Add a token, if there may be one more; returns what is wrong, or NULL. */
 static const char *add_token(struct json_reader *reader, unsigned kind)
 {
-	struct json_token *container = &reader->tokens[reader->container];
-	struct json_token *token = &reader->tokens[reader->count];
+	struct json_token *container = reader->container;
+	struct json_token *token = reader->tokens + reader->count;
 	const char *text = reader->text + reader->begun;
 
 	if (reader->depth > JSON_DEPTH_MAX)
@@ -76,15 +78,15 @@ static const char *add_token(struct json_reader *reader, unsigned kind)
 	token->type = kind;
 	token->at = reader->begun;
 	token->size = reader->kept - reader->begun;
-	token->next = reader->count + 1;
+	token->span = 1;
 	if (kind == JSON_KEY) {
-		container->next = reader->count; /* those before it, for now */
-		if (json_member(reader, reader->container, text, token->size))
-			return "duplicate key";
-		token->next = hash_bytes(text, token->size);
+		container->span = (uint32_t)(token - container); /* those before it, for now */
+		if (json_member(reader, container, text, token->size))
+			return "JSON parse error, duplicate key";
+		token->span = hash_bytes(text, token->size);
 	} else if (kind >= JSON_ARRAY) {
-		token->at = reader->container;
-		reader->container = reader->count;
+		token->at = (uint32_t)(token - container);
+		reader->container = token;
 	}
 	reader->count++;
 	return NULL;
@@ -93,7 +95,7 @@ static const char *add_token(struct json_reader *reader, unsigned kind)
 enum json_event json_accept(struct json_reader *reader, unsigned kind)
 {
 	const struct rule *rule = &rules[reader->expecting];
-	const char *error = "unexpected input";
+	const char *error = "JSON parse error, unexpected input";
 	struct json_token *container;
 	unsigned next;
 
@@ -111,34 +113,25 @@ enum json_event json_accept(struct json_reader *reader, unsigned kind)
 	if (error)
 		return json_fail(reader, TO_BRACKETS, error);
 	next = rule->next;
-	container = &reader->tokens[reader->container];
+	container = reader->container;
 	if (kind == JSON_ARRAY || kind == JSON_OBJECT) {
 		next = FIRST_VALUE + kind - JSON_ARRAY;
 	} else if (kind != JSON_KEY && kind < COMMA) {
 		if (kind >= CLOSE_ARRAY) {
-			container->next = reader->count;
-			reader->container = container->at;
+			container->span = (uint32_t)(reader->tokens + reader->count - container);
+			reader->container -= container->at;
 		}
 		if (reader->depth == 0)
 			return JSON_VALUE;
-		next = ARRAY_GOES_ON + reader->tokens[reader->container].type - JSON_ARRAY;
+		next = ARRAY_GOES_ON + reader->container->type - JSON_ARRAY;
 	}
 	reader->expecting = (uint8_t)next;
 	return JSON_MORE;
 }
 
-bool json_equals(const struct json_reader *reader, uint32_t token, const char *other)
+static bool read_integer(const struct json_reader *reader, const struct json_token *number,
+	bool is_signed, uint64_t *value)
 {
-	size_t size;
-	const char *string = json_string(reader, token, &size);
-
-	return text_is(string, size, other);
-}
-
-static bool read_integer(
-	const struct json_reader *reader, uint32_t token, bool is_signed, uint64_t *value)
-{
-	const struct json_token *number = &reader->tokens[token];
 	const char *text = reader->text + number->at;
 	const char *end = text + number->size;
 	const char *digits = text;
@@ -155,18 +148,18 @@ static bool read_integer(
 	return true;
 }
 
-bool json_int(const struct json_reader *reader, uint32_t token, int64_t *value)
+bool json_int(const struct json_reader *reader, const struct json_token *token, int64_t *value)
 {
 	return read_integer(reader, token, true, (uint64_t *)value);
 }
 
-bool json_uint(const struct json_reader *reader, uint32_t token, uint64_t *value)
+bool json_uint(const struct json_reader *reader, const struct json_token *token, uint64_t *value)
 {
 	return read_integer(reader, token, false, value);
 }
 
-char *json_string(const struct json_reader *reader, uint32_t token, size_t *size)
+char *json_string(const struct json_reader *reader, const struct json_token *token, size_t *size)
 {
-	*size = reader->tokens[token].size;
-	return reader->text + reader->tokens[token].at;
+	*size = token->size;
+	return reader->text + token->at;
 }

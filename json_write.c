@@ -8,123 +8,123 @@
 
 #define REPLACEMENT 0xFFFD
 
-void json_writer_init(struct json_writer *writer, char *buffer, size_t capacity,
-	bool (*flush)(void *to, const char *bytes, size_t size), void *to)
+struct json_writer json_writer;
+
+void json_writer_init(char *buffer, size_t capacity, bool (*flush)(const char *bytes, size_t size))
 {
-	*writer = (struct json_writer){
+	json_writer = (struct json_writer){
 		.buffer = buffer,
 		.capacity = (uint32_t)capacity,
 		.flush = flush,
-		.to = to,
 	};
 }
 
-void json_writer_reset(struct json_writer *writer)
+void json_writer_reset(void)
 {
-	writer->used = 0;
-	writer->flushed = false;
-	writer->closed = false;
-	writer->comma = false;
-	writer->carried = 0;
+	json_writer.used = 0;
+	json_writer.flushed = false;
+	json_writer.closed = false;
+	json_writer.comma = false;
+	json_writer.carried = 0;
 }
 
-bool json_writer_rewind(struct json_writer *writer)
+bool json_writer_rewind(void)
 {
-	if (!writer->flushed)
-		json_writer_reset(writer);
-	return !writer->flushed;
+	if (!json_writer.flushed)
+		json_writer_reset();
+	return !json_writer.flushed;
 }
 
-void json_writer_flush(struct json_writer *writer)
+void json_writer_flush(void)
 {
-	if (writer->used == 0)
+	if (json_writer.used == 0)
 		return;
-	if (writer->touched < writer->used)
-		writer->touched = writer->used;
-	if (!writer->closed)
-		writer->closed = !writer->flush(writer->to, writer->buffer, writer->used);
-	writer->flushed = true;
-	writer->used = 0;
+	if (json_writer.touched < json_writer.used)
+		json_writer.touched = json_writer.used;
+	if (!json_writer.closed)
+		json_writer.closed = !json_writer.flush(json_writer.buffer, json_writer.used);
+	json_writer.flushed = true;
+	json_writer.used = 0;
 }
 
-void json_writer_release(struct json_writer *writer)
+void json_writer_release(void)
 {
-	pages_release(writer->buffer, writer->touched);
-	writer->touched = 0;
+	pages_release(json_writer.buffer, json_writer.touched);
+	json_writer.touched = 0;
 }
 
-void json_put_raw(struct json_writer *writer, const char *bytes, size_t size)
+void json_put_raw(const char *bytes, size_t size)
 {
 	while (size > 0) {
-		size_t part = writer->capacity - writer->used;
+		size_t part = json_writer.capacity - json_writer.used;
 
 		if (part > size)
 			part = size;
-		memcpy(writer->buffer + writer->used, bytes, part);
-		writer->used += (uint32_t)part;
+		memcpy(json_writer.buffer + json_writer.used, bytes, part);
+		json_writer.used += (uint32_t)part;
 		bytes += part;
 		size -= part;
-		if (writer->used == writer->capacity)
-			json_writer_flush(writer);
+		if (json_writer.used == json_writer.capacity)
+			json_writer_flush();
 	}
 }
 
 /* Begin a value, with the comma before it. */
-static void begin_value(struct json_writer *writer, const char *bytes, size_t size)
+static void begin_value(const char *bytes, size_t size)
 {
-	if (writer->comma)
-		json_put_raw(writer, ", ", 2);
-	writer->comma = true;
-	json_put_raw(writer, bytes, size);
+	if (json_writer.comma)
+		json_put_raw(", ", 2);
+	json_writer.comma = true;
+	json_put_raw(bytes, size);
 }
 
-void json_begin(struct json_writer *writer, char bracket)
+void json_begin(char bracket)
 {
-	begin_value(writer, &bracket, 1);
-	writer->comma = false;
+	begin_value(&bracket, 1);
+	json_writer.comma = false;
 }
 
-void json_end(struct json_writer *writer, char bracket)
+void json_end(char bracket)
 {
-	json_put_raw(writer, &bracket, 1);
-	writer->comma = true;
+	json_put_raw(&bracket, 1);
+	json_writer.comma = true;
 }
 
-static void end_key(struct json_writer *writer)
+static void end_key()
 {
-	json_put_raw(writer, ": ", 2);
-	writer->comma = false;
+	json_put_raw(": ", 2);
+	json_writer.comma = false;
 }
 
-void json_put_key(struct json_writer *writer, const char *key)
+void json_put_key(const char *key)
 {
-	json_put_string(writer, key, strlen(key));
-	end_key(writer);
+	json_put_string(key, strlen(key));
+	end_key();
 }
 
-static void put_number(struct json_writer *writer, uint64_t value, bool is_signed)
+static void put_number(uint64_t value, bool is_signed)
 {
 	char digits[DIGITS_MAX];
 
-	begin_value(writer, digits, format_number(digits, value, is_signed));
+	begin_value(digits, format_number(digits, value, is_signed));
 }
 
-void json_put_int(struct json_writer *writer, int64_t value)
+void json_put_int(int64_t value)
 {
-	put_number(writer, (uint64_t)value, true);
+	put_number((uint64_t)value, true);
 }
 
-void json_put_uint(struct json_writer *writer, uint64_t value)
+void json_put_uint(uint64_t value)
 {
-	put_number(writer, value, false);
+	put_number(value, false);
 }
 
-void json_put_bool(struct json_writer *writer, bool value)
+void json_put_bool(bool value)
 {
-	begin_value(writer, json_words[JSON_FALSE + value], value ? 4 : 5);
+	begin_value(json_words[JSON_FALSE + value], value ? 4 : 5);
 }
 
-void json_put_fixed(struct json_writer *writer, uint64_t value, unsigned decimals)
+void json_put_fixed(uint64_t value, unsigned decimals)
 {
 	char digits[DIGITS_MAX + 2];
 	char *end = digits + sizeof(digits);
@@ -136,11 +136,11 @@ void json_put_fixed(struct json_writer *writer, uint64_t value, unsigned decimal
 		*--first = (char)('0' + value % 10);
 		value /= 10;
 	} while (value > 0 || (size_t)(end - first) <= decimals + 1);
-	begin_value(writer, first, (size_t)(end - first));
+	begin_value(first, (size_t)(end - first));
 }
 
 /* A unit of UTF-16 as an escape. */
-static void put_escape(struct json_writer *writer, unsigned unit)
+static void put_escape(unsigned unit)
 {
 	unsigned meant = unit;
 	char escape[6] = "\\u";
@@ -154,10 +154,10 @@ static void put_escape(struct json_writer *writer, unsigned unit)
 			size = 2;
 		}
 	}
-	json_put_raw(writer, escape, size);
+	json_put_raw(escape, size);
 }
 
-void json_put_characters(struct json_writer *writer, const char *bytes, size_t size)
+void json_put_characters(const char *bytes, size_t size)
 {
 	const char *end = bytes + size;
 
@@ -168,146 +168,138 @@ void json_put_characters(struct json_writer *writer, const char *bytes, size_t s
 		while (bytes < end && *bytes >= ' ' && *bytes < 0x7F && *bytes != '"' &&
 			*bytes != '\\')
 			bytes++;
-		json_put_raw(writer, from, (size_t)(bytes - from));
+		json_put_raw(from, (size_t)(bytes - from));
 		if (bytes == end)
 			return;
 		next = decode_utf8(bytes, end);
 		if (next.code < 0)
 			next = (struct character){bytes + 1, REPLACEMENT};
 		if (next.code >= 0x10000) {
-			put_escape(writer, 0xD800 + ((unsigned)(next.code - 0x10000) >> 10));
+			put_escape(0xD800 + ((unsigned)(next.code - 0x10000) >> 10));
 			next.code = 0xDC00 | (next.code & 0x3FF);
 		}
-		put_escape(writer, (unsigned)next.code);
+		put_escape((unsigned)next.code);
 		bytes = next.at;
 	}
 }
 
-void json_begin_string(struct json_writer *writer)
+void json_begin_string(void)
 {
-	begin_value(writer, "\"", 1);
+	begin_value("\"", 1);
 }
 
-void json_end_string(struct json_writer *writer)
+void json_end_string(void)
 {
-	json_put_raw(writer, "\"", 1);
+	json_put_raw("\"", 1);
 }
 
-void json_put_string(struct json_writer *writer, const char *bytes, size_t size)
+void json_put_string(const char *bytes, size_t size)
 {
-	json_begin_string(writer);
-	json_put_characters(writer, bytes, size);
-	json_end_string(writer);
+	json_begin_string();
+	json_put_characters(bytes, size);
+	json_end_string();
 }
 
 static void put_piece(void *to, const char *bytes, size_t size)
 {
-	json_put_characters(to, bytes, size);
+	(void)to;
+	json_put_characters(bytes, size);
 }
 
-void json_put_vformat(struct json_writer *writer, const char *format, va_list values)
+void json_put_vformat(const char *format, va_list values)
 {
-	json_begin_string(writer);
-	format_pieces(put_piece, writer, format, values);
-	json_end_string(writer);
+	json_begin_string();
+	format_pieces(put_piece, NULL, format, values);
+	json_end_string();
 }
 
 /* Encode size bytes where the buffer has room for all of them. */
-static void put_groups(struct json_writer *writer, const uint8_t *bytes, size_t size)
+static void put_groups(const uint8_t *bytes, size_t size)
 {
-	writer->used += (uint32_t)base64_encode(writer->buffer + writer->used, bytes, size);
+	json_writer.used +=
+		(uint32_t)base64_encode(json_writer.buffer + json_writer.used, bytes, size);
 }
 
-void json_put_base64(struct json_writer *writer, const void *data, size_t size)
+void json_put_base64(const void *data, size_t size)
 {
 	const uint8_t *bytes = data;
 
 	while (size > 0) {
 		size_t part;
 
-		if (writer->capacity - writer->used < 4)
-			json_writer_flush(writer);
-		part = (writer->capacity - writer->used) / 4 * 3;
-		if (writer->carried == 0 && size >= 3) {
+		if (json_writer.capacity - json_writer.used < 4)
+			json_writer_flush();
+		part = (json_writer.capacity - json_writer.used) / 4 * 3;
+		if (json_writer.carried == 0 && size >= 3) {
 			if (part > size)
 				part = size / 3 * 3;
-			put_groups(writer, bytes, part);
+			put_groups(bytes, part);
 			bytes += part;
 			size -= part;
 			continue;
 		}
-		writer->carry[writer->carried++] = *bytes++;
+		json_writer.carry[json_writer.carried++] = *bytes++;
 		size--;
-		if (writer->carried == 3) {
-			put_groups(writer, writer->carry, 3);
-			writer->carried = 0;
+		if (json_writer.carried == 3) {
+			put_groups(json_writer.carry, 3);
+			json_writer.carried = 0;
 		}
 	}
 }
 
-void json_end_base64(struct json_writer *writer)
+void json_end_base64(void)
 {
-	if (writer->capacity - writer->used < 4)
-		json_writer_flush(writer);
-	put_groups(writer, writer->carry, writer->carried);
-	writer->carried = 0;
-	json_end_string(writer);
+	if (json_writer.capacity - json_writer.used < 4)
+		json_writer_flush();
+	put_groups(json_writer.carry, json_writer.carried);
+	json_writer.carried = 0;
+	json_end_string();
 }
 
-void json_put_value(struct json_writer *writer, const struct json_reader *reader, uint32_t token)
+void json_put_value(const struct json_reader *reader, const struct json_token *value)
 {
-	const struct json_token *value = &reader->tokens[token];
-	const struct json_token *end = &reader->tokens[value->next];
-	const struct json_token *container = value; /* the innermost open one, once open > 0 */
-	unsigned open = 0;
+	const char *text = reader->text + value->at;
+	const struct json_token *item = value + 1;
 
-	while (value < end) {
-		const char *text = reader->text + value->at;
-		size_t size = value->size;
-
-		if (value->type >= JSON_ARRAY) {
-			json_begin(writer, "[{"[value->type - JSON_ARRAY]);
-			container = value;
-			open++;
-		} else if (value->type >= JSON_STRING) {
-			json_put_string(writer, text, size);
-			if (value->type == JSON_KEY)
-				end_key(writer);
-		} else {
-			if (value->type != JSON_NUMBER) {
-				text = json_words[value->type];
-				size = strlen(text);
-			}
-			begin_value(writer, text, size);
+	if (value->type >= JSON_ARRAY) {
+		json_begin("[{"[value->type - JSON_ARRAY]);
+		while (item < value + value->span) {
+			json_put_value(reader, item);
+			item += item->type == JSON_KEY ? 1 : item->span;
 		}
-		value++;
-		for (; open > 0 && &reader->tokens[container->next] == value; open--) {
-			json_end(writer, "]}"[container->type - JSON_ARRAY]);
-			container = &reader->tokens[container->at];
-		}
+		json_end("]}"[value->type - JSON_ARRAY]);
+	} else if (value->type >= JSON_STRING) {
+		json_put_string(text, value->size);
+		if (value->type == JSON_KEY)
+			end_key();
+	} else if (value->type == JSON_NUMBER) {
+		begin_value(text, value->size);
+	} else {
+		text = json_words[value->type];
+		begin_value(text, strlen(text));
 	}
 }
 
-void json_member_int(struct json_writer *writer, const char *key, int64_t value)
+void json_member_int(const char *key, int64_t value)
 {
-	json_put_key(writer, key);
-	json_put_int(writer, value);
+	json_put_key(key);
+	json_put_int(value);
 }
 
-void json_member_uint(struct json_writer *writer, const char *key, uint64_t value)
+void json_member_uint(const char *key, uint64_t value)
 {
-	json_put_key(writer, key);
-	json_put_uint(writer, value);
+	json_put_key(key);
+	json_put_uint(value);
 }
 
-void json_member_bool(struct json_writer *writer, const char *key, bool value)
+void json_member_bool(const char *key, bool value)
 {
-	json_put_key(writer, key);
-	json_put_bool(writer, value);
+	json_put_key(key);
+	json_put_bool(value);
 }
 
-void json_member_text(struct json_writer *writer, const char *key, const char *value)
+void json_member_text(const char *key, const char *value)
 {
-	json_put_key(writer, key);
-	json_put_string(writer, value, strlen(value));
+	json_put_key(key);
+	json_put_string(value, strlen(value));
 }

@@ -235,13 +235,12 @@ static struct program *new_program(void)
  * Returns the new used, or 0 if there are too many. */
 static size_t add_strings(const struct request *request, unsigned argument, size_t used)
 {
-	const struct json_token *tokens = request->json->tokens;
-	uint32_t list = request->arguments[argument];
+	const struct json_token *list = request->arguments[argument];
 
-	for (uint32_t item = list + 1; list && item < tokens[list].next; item++) {
+	for (uint32_t item = 1; list && item < list->span; item++) {
 		if (used + 1 >= VECTOR_MAX)
 			return 0;
-		vector[used++] = request->json->text + tokens[item].at;
+		vector[used++] = request->json->text + list[item].at;
 	}
 	vector[used++] = NULL;
 	return used;
@@ -386,37 +385,36 @@ static void execute(struct request *request)
 		replace_result(pid);
 		program->pid = pid;
 		(void)loop_child(pid, program_ended, program);
-		json_begin(request->reply, '{');
-		json_member_int(request->reply, "pid", pid);
-		json_end(request->reply, '}');
+		json_begin('{');
+		json_member_int("pid", pid);
+		json_end('}');
 	}
 	pages_release(vector, end * sizeof(vector[0]));
 }
 
 /* ---- guest-exec-status ---- */
 
-static void put_stream(struct json_writer *reply, const struct stream *stream, const char *data,
-	const char *truncated)
+static void put_stream(const struct stream *stream, const char *data, const char *truncated)
 {
 	off_t at = 0;
 	ssize_t count;
 
 	if (stream->store < 0)
 		return;
-	json_member_bool(reply, truncated, stream->truncated);
-	json_put_key(reply, data);
-	json_begin_base64(reply);
-	while (!reply->closed && (count = pread(stream->store, scratch, SCRATCH_SIZE, at)) > 0) {
-		json_put_base64(reply, scratch, (size_t)count);
+	json_member_bool(truncated, stream->truncated);
+	json_put_key(data);
+	json_begin_base64();
+	while (!json_writer.closed &&
+		(count = pread(stream->store, scratch, SCRATCH_SIZE, at)) > 0) {
+		json_put_base64(scratch, (size_t)count);
 		at += count;
 	}
-	json_end_base64(reply);
+	json_end_base64();
 	scratch_release(SCRATCH_SIZE);
 }
 
 static void report_status(struct request *request)
 {
-	struct json_writer *reply = request->reply;
 	int64_t pid = request_int(request, 0, 0);
 	struct program *program = find_program(pid);
 	bool complete;
@@ -426,27 +424,26 @@ static void report_status(struct request *request)
 		return;
 	}
 	complete = is_complete(program);
-	json_begin(reply, '{');
-	json_member_bool(reply, "exited", complete);
+	json_begin('{');
+	json_member_bool("exited", complete);
 	if (complete) {
 		if (WIFSIGNALED(program->status))
-			json_member_int(reply, "signal", WTERMSIG(program->status));
+			json_member_int("signal", WTERMSIG(program->status));
 		else
-			json_member_int(reply, "exitcode", WEXITSTATUS(program->status));
-		put_stream(reply, &program->out, "out-data", "out-truncated");
-		put_stream(reply, &program->err, "err-data", "err-truncated");
+			json_member_int("exitcode", WEXITSTATUS(program->status));
+		put_stream(&program->out, "out-data", "out-truncated");
+		put_stream(&program->err, "err-data", "err-truncated");
 	}
-	json_end(reply, '}');
+	json_end('}');
 	/* A client that left in the middle has not got it, and may ask again. */
-	if (complete && !reply->closed)
+	if (complete && !json_writer.closed)
 		forget_program(program);
 }
 
-const struct command commands_exec[] = {
+COMMANDS = {
 	{"guest-exec",
 		"path:s arg:[s]? env:[s]? input-data:s? "
 		"capture-output:<GuestExecCaptureOutput>b|none|stdout|stderr|separated|merged?",
 		0, execute},
 	{"guest-exec-status", "pid:i", 0, report_status},
-	{0},
 };

@@ -97,7 +97,7 @@ static void open_file(struct request *request)
 	handle = state_next_handle();
 	pages_keep(open_files);
 	open_files[open_file_count++] = (struct open_file){.handle = handle, .file = file};
-	json_put_int(request->reply, handle);
+	json_put_int(handle);
 }
 
 static void close_file(struct request *request)
@@ -129,7 +129,6 @@ static ssize_t read_file(int file, size_t size)
 static void read_open_file(struct request *request)
 {
 	struct open_file *opened = find_file(request);
-	struct json_writer *reply = request->reply;
 	int64_t wanted = request_int(request, 1, READ_DEFAULT);
 	int64_t got = 0;
 	ssize_t count = -1;
@@ -141,10 +140,10 @@ static void read_open_file(struct request *request)
 			request, "value '%lld' is invalid for argument count", (long long)wanted);
 		return;
 	}
-	json_begin(reply, '{');
-	json_put_key(reply, "buf-b64");
-	json_begin_base64(reply);
-	while (got < wanted && !reply->closed) {
+	json_begin('{');
+	json_put_key("buf-b64");
+	json_begin_base64();
+	while (got < wanted && !json_writer.closed) {
 		count = read_file(opened->file, (size_t)(wanted - got));
 		if (count < 0 && errno != EAGAIN && got == 0) {
 			reply_error(request, "failed to read file: %s", error_text(errno));
@@ -152,13 +151,13 @@ static void read_open_file(struct request *request)
 		}
 		if (count <= 0)
 			break;
-		json_put_base64(reply, scratch, (size_t)count);
+		json_put_base64(scratch, (size_t)count);
 		got += count;
 	}
-	json_end_base64(reply);
-	json_member_int(reply, "count", got);
-	json_member_bool(reply, "eof", got < wanted && count == 0);
-	json_end(reply, '}');
+	json_end_base64();
+	json_member_int("count", got);
+	json_member_bool("eof", got < wanted && count == 0);
+	json_end('}');
 	scratch_release(got < SCRATCH_SIZE ? (size_t)got : SCRATCH_SIZE);
 }
 
@@ -184,7 +183,6 @@ static ssize_t write_file(int file, const char *bytes, size_t size)
 static void write_open_file(struct request *request)
 {
 	struct open_file *opened = find_file(request);
-	struct json_writer *reply = request->reply;
 	int64_t wanted;
 	ssize_t written;
 	char *bytes;
@@ -203,17 +201,16 @@ static void write_open_file(struct request *request)
 		reply_error(request, "failed to write to file: %s", error_text(errno));
 		return;
 	}
-	json_begin(reply, '{');
-	json_member_int(reply, "count", written);
-	json_member_bool(reply, "eof", false);
-	json_end(reply, '}');
+	json_begin('{');
+	json_member_int("count", written);
+	json_member_bool("eof", false);
+	json_end('}');
 }
 
 static void seek_open_file(struct request *request)
 {
 	static const int whences[] = {SEEK_SET, SEEK_CUR, SEEK_END};
 	struct open_file *opened = find_file(request);
-	struct json_writer *reply = request->reply;
 	int64_t whence = request_choice(request, 2);
 	off_t position;
 
@@ -230,10 +227,10 @@ static void seek_open_file(struct request *request)
 		reply_error(request, "failed to seek file: %s", error_text(errno));
 		return;
 	}
-	json_begin(reply, '{');
-	json_member_int(reply, "position", position);
-	json_member_bool(reply, "eof", false);
-	json_end(reply, '}');
+	json_begin('{');
+	json_member_int("position", position);
+	json_member_bool("eof", false);
+	json_end('}');
 }
 
 /* Nothing of ours lies between a write and the kernel. */
@@ -242,7 +239,7 @@ static void flush_open_file(struct request *request)
 	(void)find_file(request);
 }
 
-const struct command commands_file[] = {
+COMMANDS = {
 	{"guest-file-open", "path:s mode:s?", 0, open_file},
 	{"guest-file-close", "handle:i", 0, close_file},
 	{"guest-file-read", "handle:i count:i?", 0, read_open_file},
@@ -250,5 +247,4 @@ const struct command commands_file[] = {
 	{"guest-file-seek", "handle:i offset:i whence:<GuestFileWhence>i|set|cur|end", 0,
 		seek_open_file},
 	{"guest-file-flush", "handle:i", 0, flush_open_file},
-	{0},
 };

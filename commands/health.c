@@ -27,10 +27,10 @@ static char boot_id[64];
 
 static char line[512]; /* of a check's file, which is for people */
 
-static void put_status(struct json_writer *reply, const char *status)
+static void put_status(const char *status)
 {
-	json_put_key(reply, "status");
-	json_put_string(reply, status, STATUS_SIZE);
+	json_put_key("status");
+	json_put_string(status, STATUS_SIZE);
 }
 
 static ssize_t read_check(const char *name)
@@ -54,7 +54,7 @@ static const char *line_status(void)
 }
 
 /* The check called name, whose file holds size bytes; below 0: errno says why not. */
-static void put_check(struct json_writer *reply, const char *name, ssize_t size)
+static void put_check(const char *name, ssize_t size)
 {
 	const char *output = line + STATUS_SIZE + 1;
 	const char *status;
@@ -71,29 +71,29 @@ static void put_check(struct json_writer *reply, const char *name, ssize_t size)
 	status = line_status();
 	if (status > worst_status)
 		worst_status = status;
-	json_begin(reply, '{');
-	json_member_text(reply, "name", name);
-	put_status(reply, status);
-	json_put_key(reply, "output");
-	json_begin_string(reply);
+	json_begin('{');
+	json_member_text("name", name);
+	put_status(status);
+	json_put_key("output");
+	json_begin_string();
 	if (status == NO_STATUS) {
 		output = line;
-		json_put_characters(reply, "no status: ", 11);
+		json_put_characters("no status: ", 11);
 	}
 	if (output < end)
-		json_put_characters(reply, output, (size_t)(end - output));
-	json_end_string(reply);
-	json_end(reply, '}');
+		json_put_characters(output, (size_t)(end - output));
+	json_end_string();
+	json_end('}');
 }
 
-static void put_checks(struct json_writer *reply)
+static void put_checks(void)
 {
 	struct directory folder;
 	const char *name;
 
 	worst_status = statuses;
 	if (!directory_open(&folder, options.health_dir)) {
-		put_check(reply, options.health_dir, -1);
+		put_check(options.health_dir, -1);
 		return;
 	}
 	while ((name = directory_next(&folder))) {
@@ -104,7 +104,7 @@ static void put_checks(struct json_writer *reply)
 			poll(NULL, 0, 1);
 			size = read_check(name);
 		}
-		put_check(reply, name, size);
+		put_check(name, size);
 	}
 	directory_close(&folder);
 }
@@ -127,19 +127,19 @@ static void read_memory(void)
 }
 
 /* The kernel's load has its point before the lowest 16 bits; two decimals are told. */
-static void put_load(struct json_writer *reply, unsigned long load)
+static void put_load(unsigned long load)
 {
 	char fraction[] = ".00";
 
-	json_member_uint(reply, "load1m", load >> SI_LOAD_SHIFT);
+	json_member_uint("load1m", load >> SI_LOAD_SHIFT);
 	for (unsigned i = 1; i < 3; i++) {
 		load = (load & ((1u << SI_LOAD_SHIFT) - 1)) * 10;
 		fraction[i] = (char)('0' + (load >> SI_LOAD_SHIFT));
 	}
-	json_put_raw(reply, fraction, 3);
+	json_put_raw(fraction, 3);
 }
 
-static void put_machine(struct json_writer *reply)
+static void put_machine(void)
 {
 	static struct sysinfo info;
 	static struct timespec up;
@@ -148,40 +148,38 @@ static void put_machine(struct json_writer *reply)
 	clock_gettime(CLOCK_BOOTTIME, &up);
 	if (available_bytes == 0)
 		available_bytes = (uint64_t)info.freeram * info.mem_unit;
-	json_member_uint(
-		reply, "uptime-ms", (uint64_t)up.tv_sec * 1000 + (uint64_t)up.tv_nsec / 1000000);
+	json_member_uint("uptime-ms", (uint64_t)up.tv_sec * 1000 + (uint64_t)up.tv_nsec / 1000000);
 	if (boot_id[0] != '\0')
-		json_member_text(reply, "boot-id", boot_id);
-	json_put_key(reply, "memory");
-	json_begin(reply, '{');
-	json_member_int(reply, "total", (int64_t)info.totalram * info.mem_unit);
-	json_member_int(reply, "available", (int64_t)available_bytes);
-	json_end(reply, '}');
-	put_load(reply, info.loads[0]);
+		json_member_text("boot-id", boot_id);
+	json_put_key("memory");
+	json_begin('{');
+	json_member_int("total", (int64_t)info.totalram * info.mem_unit);
+	json_member_int("available", (int64_t)available_bytes);
+	json_end('}');
+	put_load(info.loads[0]);
 }
 
 static void health(struct request *request)
 {
-	struct json_writer *reply = request->reply;
 	bool frozen = commands_frozen();
 
-	json_begin(reply, '{');
-	json_put_key(reply, "checks");
-	json_begin(reply, '[');
+	(void)request;
+	json_begin('{');
+	json_put_key("checks");
+	json_begin('[');
 	if (!frozen) {
-		put_checks(reply);
+		put_checks();
 		read_memory();
 		kernel_file_read_line("/proc/sys/kernel/random/boot_id", boot_id, sizeof(boot_id));
 	}
-	json_end(reply, ']');
+	json_end(']');
 	if (frozen)
-		json_member_bool(reply, "frozen", true);
-	put_machine(reply);
-	put_status(reply, worst_status);
-	json_end(reply, '}');
+		json_member_bool("frozen", true);
+	put_machine();
+	put_status(worst_status);
+	json_end('}');
 }
 
-const struct command commands_health[] = {
+COMMANDS = {
 	{"tinyqga-health", "", COMMAND_FROZEN, health},
-	{0},
 };

@@ -21,7 +21,7 @@
 /* The largest of today's os-release files has not 1 KiB. */
 #define OS_RELEASE_SIZE 16384
 
-static void put_os_release(struct json_writer *reply)
+static void put_os_release(void)
 {
 	static const char names[][12] = {
 		"id", "name", "pretty-name", "version", "version-id", "variant", "variant-id"};
@@ -34,8 +34,8 @@ static void put_os_release(struct json_writer *reply)
 		char *value = os_release_find(scratch, names[i]);
 
 		if (value) {
-			json_put_key(reply, names[i]);
-			json_put_string(reply, value, os_release_unquote(value));
+			json_put_key(names[i]);
+			json_put_string(value, os_release_unquote(value));
 		}
 	}
 	scratch_release(OS_RELEASE_SIZE);
@@ -43,34 +43,36 @@ static void put_os_release(struct json_writer *reply)
 
 static void get_osinfo(struct request *request)
 {
-	struct json_writer *reply = request->reply;
 	struct utsname kernel;
 
+	(void)request;
 	uname(&kernel);
-	json_begin(reply, '{');
-	json_member_text(reply, "kernel-release", kernel.release);
-	json_member_text(reply, "kernel-version", kernel.version);
-	json_member_text(reply, "machine", kernel.machine);
-	put_os_release(reply);
-	json_end(reply, '}');
+	json_begin('{');
+	json_member_text("kernel-release", kernel.release);
+	json_member_text("kernel-version", kernel.version);
+	json_member_text("machine", kernel.machine);
+	put_os_release();
+	json_end('}');
 }
 
 static void get_host_name(struct request *request)
 {
 	struct utsname kernel;
 
+	(void)request;
 	uname(&kernel);
-	json_begin(request->reply, '{');
-	json_member_text(request->reply, "host-name", kernel.nodename);
-	json_end(request->reply, '}');
+	json_begin('{');
+	json_member_text("host-name", kernel.nodename);
+	json_end('}');
 }
 
 static void get_time(struct request *request)
 {
 	struct timespec now;
 
+	(void)request;
 	clock_gettime(CLOCK_REALTIME, &now);
-	json_put_int(request->reply, (int64_t)now.tv_sec * 1000000000 + now.tv_nsec);
+	json_put_int((int64_t)now.tv_sec * 1000000000 + now.tv_nsec);
 }
 
 static void get_timezone(struct request *request)
@@ -78,13 +80,14 @@ static void get_timezone(struct request *request)
 	struct timespec now;
 	struct zone zone;
 
+	(void)request;
 	clock_gettime(CLOCK_REALTIME, &now);
 	zone_at(now.tv_sec, &zone);
-	json_begin(request->reply, '{');
-	json_put_key(request->reply, "zone");
-	json_put_string(request->reply, zone.name, zone.name_size);
-	json_member_int(request->reply, "offset", zone.offset_s);
-	json_end(request->reply, '}');
+	json_begin('{');
+	json_put_key("zone");
+	json_put_string(zone.name, zone.name_size);
+	json_member_int("offset", zone.offset_s);
+	json_end('}');
 }
 
 /* systemd counts from glibc's SIGRTMIN (systemd(1), signals), which is not musl's. */
@@ -161,11 +164,10 @@ static void shut_down(struct request *request)
 	reply_error(request, "failed to shut down: %s", error_text(errno));
 }
 
-const struct command commands_system[] = {
+COMMANDS = {
 	{"guest-get-osinfo", "", 0, get_osinfo},
 	{"guest-get-host-name", "", 0, get_host_name},
 	{"guest-get-time", "", 0, get_time},
 	{"guest-get-timezone", "", 0, get_timezone},
 	{"guest-shutdown", "mode:s?", COMMAND_NO_REPLY, shut_down},
-	{0},
 };
