@@ -38,24 +38,9 @@ bool commands_frozen(void)
 	return frozen;
 }
 
-/* The position of a word in a list, or -1. The first of stops stands between the words; any of
- * them, or a NUL, ends the list. */
-static int find_word(const char *list, const char *stops, const char *word, size_t size)
-{
-	for (int position = 0;; position++) {
-		size_t item = strcspn(list, stops);
-
-		if (item == size && memcmp(list, word, size) == 0)
-			return position;
-		list += item;
-		if (*list++ != *stops)
-			return -1;
-	}
-}
-
 static bool list_has(const char *list, const char *name)
 {
-	return find_word(list, ",", name, strlen(name)) >= 0;
+	return text_find_word(list, ",", name, strlen(name)) >= 0;
 }
 
 void commands_restrict(const char *allow, const char *block)
@@ -72,7 +57,7 @@ static void put_id(struct request *request)
 {
 	if (request->id) {
 		json_put_key("id");
-		json_put_value(request->json, request->id);
+		json_put_value(request->id);
 	}
 }
 
@@ -115,21 +100,17 @@ static void leave_place(size_t used)
 static void fail_at_place(
 	struct request *request, const char *format, const struct json_token *token)
 {
-	size_t size;
-	const char *text = json_string(request->json, token, &size);
-
-	reply_error(request, format, place_bytes, (int)size, text);
+	reply_error(request, format, place_bytes, (int)token->size, token->text);
 }
 
 /* Fail if object has members that nobody looked for. */
-static void check_unexpected(
-	struct request *request, const char *format, const struct json_token *object)
+static void check_unexpected(struct request *request, const struct json_token *object)
 {
 	const struct json_token *end = object + object->span;
 
 	for (const struct json_token *key = object + 1; key < end; key += 1 + key[1].span) {
 		if (key->type == JSON_KEY)
-			fail_at_place(request, format, key);
+			fail_at_place(request, "Parameter '%s%.*s' is unexpected", key);
 	}
 }
 
@@ -149,16 +130,15 @@ static const struct kind {
 	{'{', BIT(JSON_OBJECT), "object"},
 };
 
-static bool has_kind(
-	const struct request *request, const struct kind *kind, const struct json_token *token)
+static bool has_kind(const struct kind *kind, const struct json_token *token)
 {
 	int64_t integer;
 	uint64_t number;
 
 	if (kind->letter == 'i')
-		return json_int(request->json, token, &integer);
+		return json_int(token, &integer);
 	if (kind->letter == 'u')
-		return json_uint(request->json, token, &number);
+		return json_uint(token, &number);
 	return kind->tokens >> token->type & 1;
 }
 
@@ -182,9 +162,7 @@ static void check_items(struct request *request, const char *type, struct json_t
 /* Check a string that is to be one of |name|name… Its size becomes its position among them. */
 static void check_choice(struct request *request, const char *names, struct json_token *token)
 {
-	size_t size;
-	const char *string = json_string(request->json, token, &size);
-	int choice = find_word(names + 1, "| ?}]", string, size);
+	int choice = text_find_word(names + 1, "| ?}]", token->text, token->size);
 
 	if (choice < 0)
 		fail_at_place(request, "Parameter '%s' does not accept value '%.*s'", token);
@@ -208,7 +186,7 @@ static void check_type(struct request *request, const char *type, struct json_to
 		kind++;
 	if (name == ++type)
 		name = kind->name;
-	if (!has_kind(request, kind, token)) {
+	if (!has_kind(kind, token)) {
 		reply_error(request,
 			kind->letter == 'u' ? "Parameter '%s' expects %.*s"
 					    : "Invalid parameter type for '%s', expected: %.*s",
@@ -218,8 +196,7 @@ static void check_type(struct request *request, const char *type, struct json_to
 		check_members(request, type, token, NULL);
 	} else if (kind->letter == '[') {
 		check_items(request, type, token);
-	} else if (kind->letter == 's' &&
-		memchr(request->json->text + token->at, '\0', token->size)) {
+	} else if (kind->letter == 's' && memchr(token->text, '\0', token->size)) {
 		fail_at_place(request, "Parameter '%s' must not contain a NUL character", token);
 	}
 }
@@ -241,7 +218,7 @@ static void check_members(struct request *request, const char *items, struct jso
 
 	while (*items && *items != '}') {
 		size_t size = strcspn(items, ":");
-		struct json_token *token = json_member(request->json, object, items, size);
+		struct json_token *token = json_member(object, items, size);
 
 		text_put(&place, items, size);
 		if (arguments)
@@ -257,7 +234,7 @@ static void check_members(struct request *request, const char *items, struct jso
 		leave_place(used);
 		items += *items == ' ';
 	}
-	check_unexpected(request, "Parameter '%s%.*s' is unexpected", object);
+	check_unexpected(request, object);
 }
 
 bool request_has(const struct request *request, unsigned argument)
@@ -268,7 +245,7 @@ bool request_has(const struct request *request, unsigned argument)
 int64_t request_int(const struct request *request, unsigned argument, int64_t otherwise)
 {
 	if (request->arguments[argument])
-		(void)json_int(request->json, request->arguments[argument], &otherwise);
+		(void)json_int(request->arguments[argument], &otherwise);
 	return otherwise;
 }
 
@@ -281,11 +258,11 @@ bool request_bool(const struct request *request, unsigned argument)
 
 char *request_string(const struct request *request, unsigned argument, size_t *size)
 {
-	size_t unused;
+	const struct json_token *token = request->arguments[argument];
 
-	if (!request->arguments[argument])
-		return NULL;
-	return json_string(request->json, request->arguments[argument], size ? size : &unused);
+	if (token && size)
+		*size = token->size;
+	return token ? token->text : NULL;
 }
 
 int request_choice(const struct request *request, unsigned argument)
@@ -311,7 +288,8 @@ bool request_base64(struct request *request, unsigned argument, char **bytes, si
 /* ---- Requests ---- */
 
 /* Raise what is wrong with the request's members, and find them: execute, arguments. */
-static void check_envelope(struct request *request, struct json_token *found[])
+static void check_envelope(
+	struct request *request, struct json_token *object, struct json_token *found[])
 {
 	/* What the one called names[i - 1] may be, and what is wrong with it otherwise. */
 	static const char names[] = "execute,arguments,id";
@@ -320,33 +298,28 @@ static void check_envelope(struct request *request, struct json_token *found[])
 		char fault[18];
 	} members[] = {{0, "is unexpected"}, {BIT(JSON_STRING), "must be a string"},
 		{BIT(JSON_OBJECT), "must be an object"}, {UINT8_MAX, ""}};
-	struct json_token *object = request->json->tokens;
 	struct json_token *value;
 
 	for (struct json_token *key = object + 1; key < object + object->span;
 		key = value + value->span) {
-		size_t size;
-		const char *name = json_string(request->json, key, &size);
-		int member = find_word(names, ",", name, size) + 1;
+		int member = text_find_word(names, ",", key->text, key->size) + 1;
 
 		value = key + 1;
 		if (members[member].types >> value->type & 1)
 			found[member] = value;
 		else
-			reply_error(request, "QMP input member '%.*s' %s", (int)size, name,
-				members[member].fault);
+			reply_error(request, "QMP input member '%.*s' %s", (int)key->size,
+				key->text, members[member].fault);
 	}
 }
 
 static void find_command(struct request *request, const struct json_token *execute)
 {
-	size_t size;
-	const char *name = json_string(request->json, execute, &size);
 	size_t index = 0;
 
 	request->not_found = true;
 	while ((request->command = commands_at(index)) &&
-		!text_is(name, size, request->command->name))
+		!text_is(execute->text, execute->size, request->command->name))
 		index++;
 	if (!request->command)
 		fail_at_place(request, "The command %s%.*s has not been found", execute);
@@ -374,17 +347,16 @@ static void execute_command(struct request *request)
 }
 
 /* Carry out the request, or raise what is wrong with it. */
-static void serve(struct request *request)
+static void serve(struct request *request, struct json_token *object)
 {
-	struct json_token *object = request->json->tokens;
 	struct json_token *found[4] = {NULL};
 
 	if (object->type != JSON_OBJECT) {
 		reply_error(request, "QMP input must be a JSON object");
 		return;
 	}
-	request->id = json_member(request->json, object, "id", 2);
-	check_envelope(request, found);
+	request->id = json_member(object, "id", 2);
+	check_envelope(request, object, found);
 	if (!found[1])
 		reply_error(request, "QMP input lacks member 'execute'");
 	if (!request->failed)
@@ -398,13 +370,13 @@ static void serve(struct request *request)
 
 void commands_answer(const struct json_reader *reader)
 {
-	struct request request = {.json = reader};
+	struct request request = {0};
 
 	json_writer_reset();
 	if (reader->error)
 		reply_error(&request, reader->error, reader->limit);
 	else
-		serve(&request);
+		serve(&request, reader->tokens);
 	if (!request.failed && (request.command->flags & COMMAND_NO_REPLY)) {
 		json_writer_rewind();
 		return;

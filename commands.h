@@ -44,7 +44,6 @@ struct command {
 struct request {
 	bool failed;
 	bool not_found; /* what is raised now has the class CommandNotFound */
-	const struct json_reader *json;
 	const struct command *command;
 	struct json_token *arguments[COMMAND_ARGUMENTS_MAX]; /* NULL where absent */
 	struct json_token *id;				     /* NULL where absent */

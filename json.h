@@ -28,8 +28,11 @@ enum json_type {
 /* A value. The values of an array follow their array, each behind the whole of the one before;
  * in an object a key stands before each value. */
 struct json_token {
-	uint32_t at; /* its text begins there; array, object: how far before it the one around is */
-	uint32_t size; /* bytes of its text; object: its keys */
+	union {
+		char *text;		   /* a string's ends in a NUL that size does not count */
+		struct json_token *around; /* array, object: what it stands in, while it is open */
+	};
+	uint32_t size; /* bytes of its text, which may be changed in place; object: its keys */
 	uint32_t span; /* how many tokens the value takes with all it holds; of a key: its hash */
 	uint32_t type; /* enum json_type */
 };
@@ -87,14 +90,10 @@ void json_reader_release(struct json_reader *reader);
 
 /* The member of object whose name has these size bytes, or NULL, also where object is none. Its
  * key's token gets the type JSON_NULL, so that the keys that nobody looked for can be found. */
-struct json_token *json_member(
-	const struct json_reader *reader, struct json_token *object, const char *name, size_t size);
+struct json_token *json_member(struct json_token *object, const char *name, size_t size);
 /* The value of a number token as an integer. False if it is none, or out of range. */
-bool json_int(const struct json_reader *reader, const struct json_token *token, int64_t *value);
-bool json_uint(const struct json_reader *reader, const struct json_token *token, uint64_t *value);
-/* A string's text: it ends in a NUL that size does not count, and may hold others. It may be
- * changed in place. */
-char *json_string(const struct json_reader *reader, const struct json_token *token, size_t *size);
+bool json_int(const struct json_token *token, int64_t *value);
+bool json_uint(const struct json_token *token, uint64_t *value);
 
 /* ---- Writing ---- */
 
@@ -148,7 +147,7 @@ static inline void json_begin_base64(void)
 void json_put_base64(const void *bytes, size_t size);
 void json_end_base64(void);
 /* A value that was read, as it was written but for white space and escapes. */
-void json_put_value(const struct json_reader *reader, const struct json_token *value);
+void json_put_value(const struct json_token *value);
 
 /* Key and value. */
 void json_member_int(const char *key, int64_t value);

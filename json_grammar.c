@@ -45,8 +45,7 @@ __attribute__((noinline)) static uint32_t hash_bytes(const char *bytes, size_t s
 }
 
 /* The hash makes long lists of keys that are alike cheap to tell apart. */
-struct json_token *json_member(
-	const struct json_reader *reader, struct json_token *object, const char *name, size_t size)
+struct json_token *json_member(struct json_token *object, const char *name, size_t size)
 {
 	uint32_t hash = hash_bytes(name, size);
 	const struct json_token *end = object + object->span;
@@ -54,8 +53,7 @@ struct json_token *json_member(
 	if (object->type != JSON_OBJECT)
 		return NULL;
 	for (struct json_token *key = object + 1; key < end; key += 1 + key[1].span) {
-		if (key->span == hash && key->size == size &&
-			memcmp(reader->text + key->at, name, size) == 0) {
+		if (key->span == hash && key->size == size && memcmp(key->text, name, size) == 0) {
 			key->type = JSON_NULL;
 			return key + 1;
 		}
@@ -68,7 +66,6 @@ static const char *add_token(struct json_reader *reader, unsigned kind)
 {
 	struct json_token *container = reader->container;
 	struct json_token *token = reader->tokens + reader->count;
-	const char *text = reader->text + reader->begun;
 
 	if (reader->depth > JSON_DEPTH_MAX)
 		return "JSON nesting depth limit exceeded";
@@ -76,16 +73,16 @@ static const char *add_token(struct json_reader *reader, unsigned kind)
 		(kind == JSON_KEY && container->size++ == JSON_KEYS_MAX))
 		return "JSON token count limit exceeded";
 	token->type = kind;
-	token->at = reader->begun;
+	token->text = reader->text + reader->begun;
 	token->size = reader->kept - reader->begun;
 	token->span = 1;
 	if (kind == JSON_KEY) {
 		container->span = (uint32_t)(token - container); /* those before it, for now */
-		if (json_member(reader, container, text, token->size))
+		if (json_member(container, token->text, token->size))
 			return "JSON parse error, duplicate key";
-		token->span = hash_bytes(text, token->size);
+		token->span = hash_bytes(token->text, token->size);
 	} else if (kind >= JSON_ARRAY) {
-		token->at = (uint32_t)(token - container);
+		token->around = container;
 		reader->container = token;
 	}
 	reader->count++;
@@ -119,7 +116,7 @@ enum json_event json_accept(struct json_reader *reader, unsigned kind)
 	} else if (kind != JSON_KEY && kind < COMMA) {
 		if (kind >= CLOSE_ARRAY) {
 			container->span = (uint32_t)(reader->tokens + reader->count - container);
-			reader->container -= container->at;
+			reader->container = container->around;
 		}
 		if (reader->depth == 0)
 			return JSON_VALUE;
@@ -129,37 +126,32 @@ enum json_event json_accept(struct json_reader *reader, unsigned kind)
 	return JSON_MORE;
 }
 
-static bool read_integer(const struct json_reader *reader, const struct json_token *number,
-	bool is_signed, uint64_t *value)
+static bool read_integer(const struct json_token *number, bool is_signed, uint64_t *value)
 {
-	const char *text = reader->text + number->at;
-	const char *end = text + number->size;
-	const char *digits = text;
+	const char *digits = number->text;
 	uint64_t most = UINT64_MAX >> is_signed;
 
-	if (is_signed && *text == '-') {
+	if (number->type != JSON_NUMBER)
+		return false;
+	if (is_signed && *digits == '-') {
 		digits++;
 		most++;
 	}
-	if (number->type != JSON_NUMBER || parse_digits(digits, end, value) != end || *value > most)
+	if (parse_digits(digits, number->text + number->size, value) !=
+			number->text + number->size ||
+		*value > most)
 		return false;
-	if (digits > text)
+	if (digits > number->text)
 		*value = 0 - *value;
 	return true;
 }
 
-bool json_int(const struct json_reader *reader, const struct json_token *token, int64_t *value)
+bool json_int(const struct json_token *token, int64_t *value)
 {
-	return read_integer(reader, token, true, (uint64_t *)value);
+	return read_integer(token, true, (uint64_t *)value);
 }
 
-bool json_uint(const struct json_reader *reader, const struct json_token *token, uint64_t *value)
+bool json_uint(const struct json_token *token, uint64_t *value)
 {
-	return read_integer(reader, token, false, value);
-}
-
-char *json_string(const struct json_reader *reader, const struct json_token *token, size_t *size)
-{
-	*size = token->size;
-	return reader->text + token->at;
+	return read_integer(token, false, value);
 }

@@ -50,9 +50,6 @@ enum json_event json_accept(struct json_reader *reader, unsigned kind);
 /* Start dropping; report the error unless one has been reported that is still being dropped. */
 enum json_event json_fail(struct json_reader *reader, enum dropping dropping, const char *error);
 
-/* JSON_NULL, JSON_FALSE and JSON_TRUE as they are written. */
-extern const char json_words[3][6];
-
 /* Escapes: the letters behind the backslash, and what they stand for. */
 #define JSON_ESCAPES 9
 extern const char json_escape_letters[JSON_ESCAPES];

@@ -121,7 +121,7 @@ void json_put_uint(uint64_t value)
 
 void json_put_bool(bool value)
 {
-	begin_value(json_words[JSON_FALSE + value], value ? 4 : 5);
+	begin_value(value ? "true" : "false", value ? 4 : 5);
 }
 
 void json_put_fixed(uint64_t value, unsigned decimals)
@@ -256,27 +256,24 @@ void json_end_base64(void)
 	json_end_string();
 }
 
-void json_put_value(const struct json_reader *reader, const struct json_token *value)
+void json_put_value(const struct json_token *value)
 {
-	const char *text = reader->text + value->at;
+	char bracket = value->type == JSON_ARRAY ? '[' : '{';
 	const struct json_token *item = value + 1;
 
-	if (value->type >= JSON_ARRAY) {
-		json_begin("[{"[value->type - JSON_ARRAY]);
-		while (item < value + value->span) {
-			json_put_value(reader, item);
-			item += item->type == JSON_KEY ? 1 : item->span;
-		}
-		json_end("]}"[value->type - JSON_ARRAY]);
-	} else if (value->type >= JSON_STRING) {
-		json_put_string(text, value->size);
+	if (value->type < JSON_STRING) {
+		begin_value(value->text, value->size);
+	} else if (value->type < JSON_ARRAY) {
+		json_put_string(value->text, value->size);
 		if (value->type == JSON_KEY)
 			end_key();
-	} else if (value->type == JSON_NUMBER) {
-		begin_value(text, value->size);
 	} else {
-		text = json_words[value->type];
-		begin_value(text, strlen(text));
+		json_begin(bracket);
+		while (item < value + value->span) {
+			json_put_value(item);
+			item += item->type == JSON_KEY ? 1 : item->span;
+		}
+		json_end((char)(bracket + 2));
 	}
 }
 

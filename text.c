@@ -77,7 +77,7 @@ void format_pieces(void (*put)(void *to, const char *bytes, size_t size), void *
 		const char *piece = format;
 		size_t size = strcspn(format, "%");
 		size_t most = SIZE_MAX; /* of a string, the number for a * */
-		unsigned longs = 0;
+		bool is_long;
 		int64_t value;
 
 		format += size;
@@ -88,14 +88,13 @@ void format_pieces(void (*put)(void *to, const char *bytes, size_t size), void *
 		do {
 			if (*++format == '.')
 				format++;
-			for (; *format == 'l' || *format == 'z'; format++)
-				longs++;
+			is_long = *format == 'l';
+			if (is_long)
+				format += 2;
 			if (*format == 's')
 				value = (intptr_t)va_arg(values, const char *);
-			else if (longs > 1)
+			else if (is_long)
 				value = va_arg(values, long long);
-			else if (longs == 1)
-				value = va_arg(values, long);
 			else
 				value = va_arg(values, int);
 			if (*format == '*')
@@ -108,7 +107,7 @@ void format_pieces(void (*put)(void *to, const char *bytes, size_t size), void *
 		} else if (*format == 'c') {
 			digits[size++] = (char)value;
 		} else {
-			if (*format == 'u' && longs == 0)
+			if (*format == 'u' && !is_long)
 				value = (unsigned)value;
 			size = format_number(digits, (uint64_t)value, *format == 'd');
 		}
@@ -183,4 +182,17 @@ const char *text_after(const char *text, const char *prefix)
 			return NULL;
 	}
 	return text;
+}
+
+int text_find_word(const char *list, const char *stops, const char *word, size_t size)
+{
+	for (int position = 0;; position++) {
+		size_t item = strcspn(list, stops);
+
+		if (item == size && memcmp(list, word, size) == 0)
+			return position;
+		list += item;
+		if (*list++ != *stops)
+			return -1;
+	}
 }

@@ -1,7 +1,7 @@
 /* Bytes built in a bounded buffer, and the one formatter of the agent.
  *
- * The formats are a subset of printf's: %s %.*s %c %d %u, the numbers with l, ll or z. Nothing here
- * allocates or knows a locale.
+ * The formats are a subset of printf's: %s %.*s %c %d %u %lld %llu. Nothing here allocates or knows
+ * a locale.
  */
 #ifndef TEXT_H
 #define TEXT_H
@@ -61,5 +61,8 @@ bool text_is(const char *bytes, size_t size, const char *other);
 bool text_equals(const char *text, const char *other);
 /* The rest of text behind prefix, or NULL if it does not begin so. */
 const char *text_after(const char *text, const char *prefix);
+/* The position, from 0, of a word of size bytes in a list, or -1. The first of stops stands between
+ * the words; any of them, or a NUL, ends the list. */
+int text_find_word(const char *list, const char *stops, const char *word, size_t size);
 
 #endif

@@ -240,7 +240,7 @@ static size_t add_strings(const struct request *request, unsigned argument, size
 	for (uint32_t item = 1; list && item < list->span; item++) {
 		if (used + 1 >= VECTOR_MAX)
 			return 0;
-		vector[used++] = request->json->text + list[item].at;
+		vector[used++] = list[item].text;
 	}
 	vector[used++] = NULL;
 	return used;
