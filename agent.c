@@ -163,9 +163,7 @@ static bool send_reply(const char *bytes, size_t size)
 
 static void answer_requests(void)
 {
-	enum json_event event;
-
-	while (!ending && (event = json_reader_next(&reader)) != JSON_MORE) {
+	while (!ending && json_reader_next(&reader) != JSON_MORE) {
 		commands_answer(&reader);
 		json_writer_release();
 	}

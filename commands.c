@@ -18,9 +18,9 @@ static bool frozen;
 
 const struct command *commands_at(size_t index)
 {
-	const struct command *row = rows_begin + index;
+	size_t size = (uintptr_t)rows_end - (uintptr_t)rows_begin;
 
-	return row < rows_end ? row : NULL;
+	return index * sizeof(struct command) < size ? rows_begin + index : NULL;
 }
 
 bool commands_enabled(size_t index)
@@ -357,8 +357,10 @@ static void serve(struct request *request, struct json_token *object)
 	}
 	request->id = json_member(object, "id", 2);
 	check_envelope(request, object, found);
-	if (!found[1])
+	if (!found[1]) {
 		reply_error(request, "QMP input lacks member 'execute'");
+		return;
+	}
 	if (!request->failed)
 		find_command(request, found[1]);
 	if (!request->failed) /* a string has no members */

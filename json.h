@@ -134,10 +134,17 @@ void json_put_bool(bool value);
 void json_put_fixed(uint64_t value, unsigned decimals);
 /* A string of size bytes: UTF-8; what is none becomes U+FFFD. */
 void json_put_string(const char *bytes, size_t size);
+void json_put_text(const char *text);
 /* The same in pieces; a character must not be split between two. */
-void json_begin_string(void);
+static inline void json_begin_string(void)
+{
+	json_begin('"');
+}
 void json_put_characters(const char *bytes, size_t size);
-void json_end_string(void);
+static inline void json_end_string(void)
+{
+	json_end('"');
+}
 void json_put_vformat(const char *format, va_list values);
 /* A string of base64 in pieces of any size. */
 static inline void json_begin_base64(void)

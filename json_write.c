@@ -98,11 +98,11 @@ static void end_key()
 
 void json_put_key(const char *key)
 {
-	json_put_string(key, strlen(key));
+	json_put_text(key);
 	end_key();
 }
 
-static void put_number(uint64_t value, bool is_signed)
+__attribute__((noinline)) static void put_number(uint64_t value, bool is_signed)
 {
 	char digits[DIGITS_MAX];
 
@@ -183,21 +183,16 @@ void json_put_characters(const char *bytes, size_t size)
 	}
 }
 
-void json_begin_string(void)
-{
-	begin_value("\"", 1);
-}
-
-void json_end_string(void)
-{
-	json_put_raw("\"", 1);
-}
-
 void json_put_string(const char *bytes, size_t size)
 {
 	json_begin_string();
 	json_put_characters(bytes, size);
 	json_end_string();
+}
+
+void json_put_text(const char *text)
+{
+	json_put_string(text, strlen(text));
 }
 
 static void put_piece(void *to, const char *bytes, size_t size)
@@ -298,5 +293,5 @@ void json_member_bool(const char *key, bool value)
 void json_member_text(const char *key, const char *value)
 {
 	json_put_key(key);
-	json_put_string(value, strlen(value));
+	json_put_text(value);
 }

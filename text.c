@@ -93,23 +93,23 @@ void format_pieces(void (*put)(void *to, const char *bytes, size_t size), void *
 				format += 2;
 			if (*format == 's')
 				value = (intptr_t)va_arg(values, const char *);
-			else if (is_long)
-				value = va_arg(values, long long);
 			else
-				value = va_arg(values, int);
+				value = is_long ? va_arg(values, long long) : va_arg(values, int);
 			if (*format == '*')
 				most = (size_t)value;
 		} while (*format == '*');
-		piece = digits;
 		if (*format == 's') {
 			piece = (const char *)(intptr_t)value;
 			size = most == SIZE_MAX ? strlen(piece) : most;
 		} else if (*format == 'c') {
-			digits[size++] = (char)value;
+			piece = digits;
+			*digits = (char)value;
+			size = 1;
 		} else {
 			if (*format == 'u' && !is_long)
 				value = (unsigned)value;
 			size = format_number(digits, (uint64_t)value, *format == 'd');
+			piece = digits;
 		}
 		format++;
 		if (size > 0)

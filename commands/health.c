@@ -41,14 +41,15 @@ static ssize_t read_check(const char *name)
 	return kernel_file_read(path, O_NOFOLLOW, line, sizeof(line));
 }
 
-/* The status that the line begins with, and a blank behind it. */
-static const char *line_status(void)
+/* The status that a text begins with, a blank or its end behind it. */
+static const char *status_of(const char *text, const char *end)
 {
 	const char *status = statuses;
 
 	while (status < NO_STATUS &&
-		(memcmp(line, status, STATUS_SIZE) != 0 ||
-			(unsigned char)(line[STATUS_SIZE] - 1) >= ' '))
+		(memcmp(text, status, STATUS_SIZE) != 0 ||
+			(text + STATUS_SIZE != end &&
+				(unsigned char)(text[STATUS_SIZE] - 1) >= ' ')))
 		status += STATUS_SIZE;
 	return status;
 }
@@ -56,19 +57,20 @@ static const char *line_status(void)
 /* The check called name, whose file holds size bytes; below 0: errno says why not. */
 static void put_check(const char *name, ssize_t size)
 {
-	const char *output = line + STATUS_SIZE + 1;
+	const char *text = line;
 	const char *status;
 	const char *end;
 
 	if (size < 0) {
 		if (errno == ENOENT)
 			return;
-		text_print(line, sizeof(line), "%s", error_text(errno));
-		size = (ssize_t)strlen(line);
+		text = error_text(errno);
+		size = (ssize_t)strlen(text);
 	}
-	line[size] = '\n';
-	end = memchr(line, '\n', sizeof(line));
-	status = line_status();
+	end = memchr(text, '\n', (size_t)size);
+	if (!end)
+		end = text + size;
+	status = status_of(text, end);
 	if (status > worst_status)
 		worst_status = status;
 	json_begin('{');
@@ -76,12 +78,12 @@ static void put_check(const char *name, ssize_t size)
 	put_status(status);
 	json_put_key("output");
 	json_begin_string();
-	if (status == NO_STATUS) {
-		output = line;
+	if (status == NO_STATUS)
 		json_put_characters("no status: ", 11);
-	}
-	if (output < end)
-		json_put_characters(output, (size_t)(end - output));
+	else
+		text += STATUS_SIZE + 1;
+	if (text < end)
+		json_put_characters(text, (size_t)(end - text));
 	json_end_string();
 	json_end('}');
 }
@@ -153,8 +155,8 @@ static void put_machine(void)
 		json_member_text("boot-id", boot_id);
 	json_put_key("memory");
 	json_begin('{');
-	json_member_int("total", (int64_t)info.totalram * info.mem_unit);
-	json_member_int("available", (int64_t)available_bytes);
+	json_member_uint("total", (uint64_t)info.totalram * info.mem_unit);
+	json_member_uint("available", available_bytes);
 	json_end('}');
 	put_load(info.loads[0]);
 }

@@ -21,9 +21,8 @@ static char reply[1 << 20];
 static size_t reply_size;
 static char folder[32];
 
-static bool keep(void *to, const char *bytes, size_t size)
+static bool keep(const char *bytes, size_t size)
 {
-	(void)to;
 	assert_true(reply_size + size < sizeof(reply));
 	memcpy(reply + reply_size, bytes, size);
 	reply_size += size;
@@ -38,7 +37,6 @@ static void ask(void)
 	static char output[4096];
 	struct json_token tokens[16];
 	struct json_reader reader;
-	struct json_writer writer;
 	size_t room;
 
 	json_reader_init(&reader, input, sizeof(input), tokens, 16);
@@ -46,8 +44,8 @@ static void ask(void)
 	json_reader_fill(&reader, sizeof(request) - 1);
 	assert_int_equal(json_reader_next(&reader), JSON_VALUE);
 	reply_size = 0;
-	json_writer_init(&writer, output, sizeof(output), keep, NULL);
-	commands_dispatch(&reader, &writer);
+	json_writer_init(output, sizeof(output), keep);
+	commands_answer(&reader);
 }
 
 static int make_folder(void **state)
