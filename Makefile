@@ -41,6 +41,7 @@ STATIC_FLAGS := $(or $(call try,-Oz),-Os) $(foreach flag,-mno-sse -fno-jump-tabl
 # Only into musl do the smaller forms of small/libc.c fit.
 MUSL := $(shell printf '\043include <features.h>\nmusl __GLIBC__\n' | \
 	$(STATIC_CC) -E -P - 2>/dev/null | grep '^musl __GLIBC__')
+STATIC_FLAGS += $(if $(MUSL),-include small/errno.h)
 MACHINE := $(shell $(STATIC_CC) -dumpmachine 2>/dev/null)
 STATIC_LINK := $(if $(MUSL),$(if $(filter x86_64-%,$(MACHINE)),-nostartfiles)) -static -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-z,norelro \
 	-Wl,-z,max-page-size=4096 -Wl,-z,common-page-size=64 -Wl,--build-id=none -Wl,--sort-section=alignment

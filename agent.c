@@ -251,10 +251,9 @@ static void finish_start(void)
 		(void)log_open("/dev/kmsg", log_level());
 	(void)chdir("/");
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	for (int fd = 0; fd <= 2 && null >= 0; fd++)
+	for (int fd = 0; fd <= 2; fd++)
 		dup2(null, fd);
-	if (null > 2)
-		close(null);
+	close(null);
 	(void)write(waiting_caller, "", 1);
 	close(waiting_caller);
 	waiting_caller = -1;
@@ -335,17 +334,14 @@ static bool start(void)
 
 int main(int count, char *words[])
 {
-	int status;
+	int status = STATUS_FAILED;
 
+	(void)count;
 	settle_files();
-	status = options_read(count, words);
-	if (status != OPTIONS_DONE)
-		return status;
-	commands_restrict(options.allow_given ? options.allow : NULL, options.block);
+	options_read(words);
 	spawn_prepare();
 	json_reader_init(&reader, request_text, REQUEST_MAX, request_tokens, TOKENS_MAX);
 	json_writer_init(reply_buffer, REPLY_BUFFER, send_reply);
-	status = STATUS_FAILED;
 	if (start()) {
 		finish_start();
 		pages_give_back();

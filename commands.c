@@ -10,10 +10,8 @@
 extern const struct command rows_begin[] __asm__("__start_commands");
 extern const struct command rows_end[] __asm__("__stop_commands");
 
-/* Twice as many as there are, for families to come. */
-#define COMMANDS_MAX 128
+struct command_list commands_allowed, commands_blocked;
 
-static bool blocked[COMMANDS_MAX];
 static bool frozen;
 
 const struct command *commands_at(size_t index)
@@ -25,7 +23,10 @@ const struct command *commands_at(size_t index)
 
 bool commands_enabled(size_t index)
 {
-	return frozen ? (commands_at(index)->flags & COMMAND_FROZEN) != 0 : !blocked[index];
+	if (frozen)
+		return (commands_at(index)->flags & COMMAND_FROZEN) != 0;
+	return !commands_blocked.has[index] &&
+		(!commands_allowed.given || commands_allowed.has[index]);
 }
 
 void commands_set_frozen(bool now)
@@ -36,19 +37,6 @@ void commands_set_frozen(bool now)
 bool commands_frozen(void)
 {
 	return frozen;
-}
-
-static bool list_has(const char *list, const char *name)
-{
-	return text_find_word(list, ",", name, strlen(name)) >= 0;
-}
-
-void commands_restrict(const char *allow, const char *block)
-{
-	const struct command *row;
-
-	for (size_t i = 0; (row = commands_at(i)); i++)
-		blocked[i] = (allow && !list_has(allow, row->name)) || list_has(block, row->name);
 }
 
 /* ---- Errors ---- */
@@ -292,7 +280,7 @@ static void check_envelope(
 	struct request *request, struct json_token *object, struct json_token *found[])
 {
 	/* What the one called names[i - 1] may be, and what is wrong with it otherwise. */
-	static const char names[] = "execute,arguments,id";
+	static const char *const names = "execute,arguments,id";
 	static const struct {
 		uint8_t types;
 		char fault[18];

@@ -9,6 +9,17 @@
 #include "json.h"
 
 #define COMMAND_ARGUMENTS_MAX 8
+/* Twice as many as there are, for families to come. */
+#define COMMANDS_MAX 128
+
+/* Commands that were named: has is in the order of commands_at. */
+struct command_list {
+	bool given; /* one was; an empty list is none, as in QEMU's agent */
+	bool has[COMMANDS_MAX];
+};
+
+/* Those to serve, if any is given, and those not to serve all the same. options.c fills them. */
+extern struct command_list commands_allowed, commands_blocked;
 
 struct request;
 
@@ -70,11 +81,8 @@ void commands_answer(const struct json_reader *reader);
 
 /* The table, in order: NULL behind the last. */
 const struct command *commands_at(size_t index);
+/* Is it served: what the lists say, unless frozen. */
 bool commands_enabled(size_t index);
-
-/* Disable the commands whose names are not in allow (NULL: allows all) or are in block: names
- * separated by commas. */
-void commands_restrict(const char *allow, const char *block);
 
 /* While frozen only the rows with COMMAND_FROZEN are served. */
 void commands_set_frozen(bool frozen);

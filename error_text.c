@@ -45,13 +45,11 @@
 	E(EPERM, "O" OPERATION NOT "permitted")                          \
 	E(ENOENT, SUCH "file" OR "d" DIRECTORY)                          \
 	E(ESRCH, SUCH "process")                                         \
-	E(EINTR, "Interrupted" SYSTEM " call")                           \
 	E(EIO, "Input/output" ERROR)                                     \
 	E(ENXIO, SUCH "d" DEVICE OR "a" ADDRESS)                         \
 	E(E2BIG, "Argument list" TOO_LONG)                               \
 	E(ENOEXEC, "Exec format" ERROR)                                  \
 	E(EBADF, "Bad" FILE " descriptor")                               \
-	E(ECHILD, NO "child processes")                                  \
 	E(EAGAIN, "R" RESOURCE "temporarily un" AVAILABLE)               \
 	E(ENOMEM, "Can" NOT "allocate memory")                           \
 	E(EACCES, "Permission denied")                                   \
@@ -71,7 +69,6 @@
 	E(ENOSPC, NO "space left on d" DEVICE)                           \
 	E(ESPIPE, "Illegal seek")                                        \
 	E(EROFS, "Read-only" FILE SYSTEM)                                \
-	E(EMLINK, TOO_MANY LINK "s")                                     \
 	E(EPIPE, "Broken pipe")                                          \
 	E(ERANGE, "Numerical result out of range")                       \
 	E(ENAMETOOLONG, "File name" TOO_LONG)                            \
@@ -81,26 +78,19 @@
 	E(ELOOP, TOO_MANY "levels of symbolic " LINK "s")                \
 	E(ENODATA, NO "data " AVAILABLE)                                 \
 	E(EOVERFLOW, "Value" TOO_L "arge for defined data type")         \
-	E(ENOTSOCK, "Socket o" OPERATION "on non-socket")                \
-	E(EMSGSIZE, "Message" TOO_LONG)                                  \
-	E(EPROTONOSUPPORT, "Protocol " SUPPORTED)                        \
 	E(EOPNOTSUPP, "O" OPERATION SUPPORTED)                           \
 	E(EAFNOSUPPORT, "A" ADDRESS " family " SUPPORTED " by protocol") \
 	E(EADDRINUSE, "A" ADDRESS " already in use")                     \
 	E(EADDRNOTAVAIL, "Can" NOT "assign requested a" ADDRESS)         \
-	E(ECONNRESET, CONNECTION "reset by peer")                        \
 	E(ENOBUFS, NO "buffer space " AVAILABLE)                         \
-	E(ENOTCONN, "Transport endpoint is " NOT "connected")            \
 	E(ETIMEDOUT, CONNECTION "timed out")                             \
 	E(ECONNREFUSED, CONNECTION "refused")                            \
 	E(ESTALE, "Stale" FILE " handle")                                \
 	E(EUCLEAN, "Structure needs cleaning")                           \
-	E(EREMOTEIO, "Remote I/O" ERROR)                                 \
 	E(EDQUOT, "Disk quota exceeded")                                 \
-	E(ENOMEDIUM, NO "medium found")                                  \
-	E(ECANCELED, "O" OPERATION "canceled")
+	E(ENOMEDIUM, NO "medium found")
 
-static const char texts[] = WORDS
+static const char *const texts = WORDS
 #define E(error, text) text "\0"
 	ERRORS;
 #undef E

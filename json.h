@@ -130,8 +130,8 @@ void json_put_key(const char *key);
 void json_put_int(int64_t value);
 void json_put_uint(uint64_t value);
 void json_put_bool(bool value);
-/* value / 10^decimals, as 0.25. */
-void json_put_fixed(uint64_t value, unsigned decimals);
+/* value / 100, as 0.25. */
+void json_put_hundredths(uint64_t value);
 /* A string of size bytes: UTF-8; what is none becomes U+FFFD. */
 void json_put_string(const char *bytes, size_t size);
 void json_put_text(const char *text);

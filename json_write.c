@@ -124,19 +124,12 @@ void json_put_bool(bool value)
 	begin_value(value ? "true" : "false", value ? 4 : 5);
 }
 
-void json_put_fixed(uint64_t value, unsigned decimals)
+void json_put_hundredths(uint64_t value)
 {
-	char digits[DIGITS_MAX + 2];
-	char *end = digits + sizeof(digits);
-	char *first = end;
+	char fraction[] = {'.', (char)('0' + value / 10 % 10), (char)('0' + value % 10)};
 
-	do {
-		if ((size_t)(end - first) == decimals)
-			*--first = '.';
-		*--first = (char)('0' + value % 10);
-		value /= 10;
-	} while (value > 0 || (size_t)(end - first) <= decimals + 1);
-	begin_value(first, (size_t)(end - first));
+	json_put_uint(value / 100);
+	json_put_raw(fraction, sizeof(fraction));
 }
 
 /* A unit of UTF-16 as an escape. */

@@ -1,27 +1,34 @@
 #include "keyfile.h"
 
+#include <stdint.h>
 #include <string.h>
 
-#include "text.h"
-
-#define SPACE " \t\f\r\v"
-
-/* What a backslash and a letter stand for, in pairs: letter, byte. */
+/* What a backslash and a letter stand for, in pairs: letter, byte. The first are escaped only where
+ * the value begins. */
 static const char escapes[] = "s t\tn\nr\r\\\\";
+static const char *const after_spaces = escapes + 4;
 
 /* The pair with byte at offset, or the end of escapes. */
-static const char *find_escape(size_t offset, char byte)
+static const char *find_escape(const char *pair, size_t offset, char byte)
 {
-	const char *pair = escapes;
-
 	while (*pair && pair[offset] != byte)
 		pair += 2;
 	return pair;
 }
 
-char keyfile_escape(char byte)
+void keyfile_write_value(const char *text, size_t size, void (*put)(const char *bytes, size_t size))
 {
-	return *find_escape(1, byte);
+	const char *first = escapes;
+
+	for (; size > 0; text++, size--) {
+		const char *pair = find_escape(first, 1, *text);
+
+		if (*pair)
+			put("\\", 1);
+		put(*pair ? pair : text, 1);
+		if (pair >= after_spaces)
+			first = after_spaces;
+	}
 }
 
 bool keyfile_unescape(char *value)
@@ -29,90 +36,20 @@ bool keyfile_unescape(char *value)
 	char *to = value;
 
 	for (; *value; value++) {
-		char byte = *value;
-
-		if (byte == '\\') {
-			const char *pair = find_escape(0, *++value);
+		if (*value == '\\') {
+			const char *pair = find_escape(escapes, 0, *++value);
 
 			if (!*pair)
 				return false;
-			byte = pair[1];
+			*value = pair[1];
 		}
-		*to++ = byte;
+		*to++ = *value;
 	}
 	*to = '\0';
 	return true;
 }
 
-void keyfile_trim(char *text)
+char *keyfile_skip_space(const char *text)
 {
-	size_t size = strlen(text);
-
-	while (size > 0 && strchr(SPACE, text[size - 1]))
-		size--;
-	text[size] = '\0';
-}
-
-static char *next_line(struct keyfile *file)
-{
-	char *line = file->text;
-	char *end;
-	size_t used;
-
-	*file->end = '\n';
-	end = memchr(line, '\n', (size_t)(file->end - line) + 1);
-	*end = '\0';
-	used = strlen(line);
-	if (used != (size_t)(end - line))
-		file->problem = "a byte is 0";
-	if (used > 0 && line[used - 1] == '\r')
-		line[used - 1] = '\0';
-	file->text = end + 1;
-	file->line++;
-	return line + strspn(line, SPACE);
-}
-
-static void enter_group(struct keyfile *file, char *name)
-{
-	size_t size = strcspn(name, "[]");
-
-	keyfile_trim(name);
-	if (size == 0 || !text_equals(name + size, "]"))
-		file->problem = "a group is [NAME]";
-	name[size] = '\0';
-	file->group = name;
-}
-
-static void split_setting(struct keyfile *file, char *line)
-{
-	char *value = strchr(line, '=');
-
-	if (!file->group)
-		file->problem = "a setting before the first [group]";
-	else if (!value || value == line)
-		file->problem = "neither KEY=VALUE nor [group] nor # comment";
-	if (file->problem)
-		return;
-	*value++ = '\0';
-	keyfile_trim(line);
-	file->key = line;
-	file->value = value + strspn(value, SPACE);
-}
-
-bool keyfile_next(struct keyfile *file)
-{
-	while (file->text < file->end) {
-		char *line = next_line(file);
-		bool is_setting = *line && *line != '#' && *line != '[';
-
-		if (is_setting)
-			split_setting(file, line);
-		else if (*line == '[')
-			enter_group(file, line + 1);
-		if (file->problem)
-			return false;
-		if (is_setting)
-			return true;
-	}
-	return false;
+	return (char *)(uintptr_t)text + strspn(text, KEYFILE_SPACE);
 }

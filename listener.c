@@ -86,7 +86,7 @@ static int take_handed_over(void)
 
 int listener_open(void)
 {
-	if (options_socket_activated())
+	if (options.socket_activated)
 		return take_handed_over();
 	return options.method == CHANNEL_UNIX_LISTEN ? listen_unix() : listen_vsock();
 }

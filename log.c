@@ -21,11 +21,10 @@
 static struct {
 	struct pollfd file;
 	enum log_level level;
-	const char *path;
+	const char *path;  /* NULL before the first call */
 	bool has_priority; /* of each line, instead of the time */
 	bool paused;
-} output = {
-	.file = {.fd = STDERR_FILENO, .events = POLLOUT}, .level = LOG_LEVEL_NOTICE, .path = ""};
+} output = {.file = {.fd = STDERR_FILENO, .events = POLLOUT}, .level = LOG_LEVEL_NOTICE};
 
 static int open_syslog(void)
 {
@@ -87,6 +86,10 @@ static void put_prefix(struct text *line, enum log_level level)
 		/* A syslogd that was started again has another socket. */
 		log_reopen();
 		text_format(line, "<%d>tinyqga: ", FACILITY_DAEMON | (int)level);
+		return;
+	}
+	if (!output.path) {
+		text_format(line, "tinyqga: ");
 		return;
 	}
 	clock_gettime(CLOCK_REALTIME, &now);

@@ -15,7 +15,8 @@ enum log_level {
 
 /* Where to: "" for stderr, "syslog" for syslog's socket, or a file that is appended to, new ones
  * with mode 0600; /dev/kmsg gets each line with its priority. path stays in use. Lines above level
- * are left out; before the first call the log is stderr at LOG_LEVEL_NOTICE. Returns false, with
+ * are left out; before the first call the log is stderr at LOG_LEVEL_NOTICE, each
+ * line as "tinyqga: text". Returns false, with
  * errno, if path cannot be opened or no syslogd listens; the log then stays as it was. */
 bool log_open(const char *path, enum log_level level);
 

@@ -2,114 +2,89 @@
 
 #include <string.h>
 
-#include "options.h"
+#include "text.h"
 
-#define FIELD(name) offsetof(struct options, name)
-#define KEY(name) (sizeof(name) - 1)
-#define METHODS "virtio-serial|isa-serial|unix-listen|vsock-listen"
+_Static_assert(sizeof(size_t) == sizeof(const char *), "every value takes one place");
 
-/* Letter, long name, size of the key, kind, field, help. */
-#define OPTIONS(ROW)                                                                             \
-	ROW('d', "daemonize", KEY("daemon"), FLAG, FIELD(daemonize), "go into the background")   \
-	ROW('m', "method", KEY("method"), METHOD, FIELD(method), METHODS)                        \
-	ROW('p', "path", KEY("path"), TEXT, FIELD(path),                                         \
-		"device, socket or CID:PORT of the method")                                      \
-	ROW('l', "logfile", KEY("logfile"), TEXT, FIELD(log_file),                               \
-		"file, /dev/kmsg or \"syslog\"; default: stderr")                                \
-	ROW('f', "pidfile", KEY("pidfile"), TEXT, FIELD(pid_file),                               \
-		"default: " OPTION_PID_FILE_DEFAULT)                                             \
-	ROW('F', "fsfreeze-hook", KEY("fsfreeze-hook"), HOOK, FIELD(fsfreeze_hook),              \
-		"run it around a freeze; -F alone: " OPTION_HOOK_DEFAULT)                        \
-	ROW('t', "statedir", KEY("statedir"), TEXT, FIELD(state_dir),                            \
-		"default: " OPTION_STATE_DIR_DEFAULT)                                            \
-	ROW('v', "verbose", KEY("verbose"), FLAG, FIELD(verbose), "log everything")              \
-	ROW('r', "retry-path", KEY("retry-path"), FLAG, FIELD(retry_path),                       \
-		"wait for the path; always done")                                                \
-	ROW('b', "block-rpcs", KEY("block-rpcs"), NAMES, FIELD(block),                           \
-		"disable COMMAND,COMMAND...; \"help\" lists all")                                \
-	ROW('a', "allow-rpcs", KEY("allow-rpcs"), NAMES, FIELD(allow),                           \
-		"disable all but COMMAND,COMMAND...")                                            \
-	ROW(OPTION_HEALTH_DIR, "health-dir", KEY("health-dir"), TEXT, FIELD(health_dir),         \
-		"default: " OPTION_HEALTH_DIR_DEFAULT)                                           \
-	ROW(OPTION_VSOCK_PEERS, "vsock-peers", KEY("vsock-peers"), PEERS, FIELD(vsock_any_peer), \
-		"host|any: who may connect; default: host")                                      \
-	ROW('c', "config", 0, CONFIG, 0, "default: $QGA_CONF or " OPTION_CONFIG_DEFAULT)         \
-	ROW('D', "dump-conf", 0, ACTION, 0, "print the configuration")                           \
-	ROW('V', "version", 0, ACTION, 0, "print the version")                                   \
-	ROW('h', "help", 0, ACTION, 0, "print this")                                             \
-	ROW('v', "debug", KEY("debug"), FLAG, FIELD(verbose), "")                                \
-	ROW('b', "blacklist", KEY("blacklist"), NAMES, FIELD(block), "")
+const char option_flag_words[] = "false|true|0|1";
 
-const struct option_row option_rows[] = {
-#define ROW(letter, name, key_size, kind, field, help) \
-	{letter, name, key_size, OPTION_##kind, field},
-	OPTIONS(ROW)
-#undef ROW
-		{0},
-};
+/* clang-format off */
+static const char *const table =
+	"d" "daemon\0" "\tor --daemonize: go into the background\0"
+	"m" "method=virtio-serial|isa-serial|unix-listen|vsock-listen\0" "\0"
+	"p" "path=/dev/virtio-ports/org.qemu.guest_agent.0\0" "\tor a socket, CID:PORT\0"
+	"l" "logfile=\0" "FILE or \"syslog\", else stderr\0"
+	"f" "pidfile=/var/run/qemu-ga.pid\0" "\0"
+	"F" "fsfreeze-hook=/etc/qemu/fsfreeze-hook\0" "\tonly if given\0"
+	"t" "statedir=/var/run\0" "\0"
+	"v" "verbose\0" "\tlog everything\0"
+	"r" "retry-path\0" "\talways done\0"
+	"b" "block-rpcs=\0" "COMMAND,... or \"help\" to list them\0"
+	"a" "allow-rpcs=\0" "COMMAND,... and no others\0"
+	"\1" "health-dir=/run/health\0" "\0"
+	"\2" "vsock-peers=host|any\0" "\twho may connect\0"
+	"c" "config=/etc/qemu/qemu-ga.conf\0" "\0"
+	"D" "dump-conf\0" "\tprint the configuration\0"
+	"V" "version\0" "\0"
+	"h" "help\0" "\0"
+	"d" "daemonize\0" "\0"
+	"v" "debug\0" "\0"
+	"b" "blacklist=\0" "\0";
+/* clang-format on */
 
-const char option_helps[] =
-#define ROW(letter, name, key_size, kind, field, help) help "\0"
-	OPTIONS(ROW);
-#undef ROW
-
-const struct option_row *option_by_letter(char letter)
+const char *option_row(unsigned number)
 {
-	for (const struct option_row *row = option_rows; *row->name; row++) {
-		if (row->letter == letter)
-			return row;
-	}
-	return NULL;
+	const char *row = table;
+
+	for (number *= 2; number > 0; number--)
+		row += strlen(row) + 1;
+	return row;
 }
 
-const struct option_row *option_by_key(const char *key)
+int option_by_letter(char letter)
 {
-	size_t size = strlen(key);
+	const char *row;
 
-	for (const struct option_row *row = option_rows; *row->name; row++) {
-		if (row->key_size == size && memcmp(row->name, key, size) == 0)
-			return row;
+	for (unsigned i = 0; *(row = option_row(i)); i++) {
+		if (*row == letter)
+			return (int)i;
 	}
-	return NULL;
+	return -1;
 }
 
-const struct option_row *option_by_name(const char *name, size_t size, bool *ambiguous)
+int option_by_name(const char *name, size_t size, bool exact)
 {
-	const struct option_row *found = NULL;
+	int found = -1;
+	const char *row;
 
-	*ambiguous = false;
-	for (const struct option_row *row = option_rows; *row->name; row++) {
-		if (strncmp(row->name, name, size) != 0)
+	for (unsigned i = 0; *(row = option_row(i)); i++) {
+		int number = option_by_letter(*row);
+
+		if (strncmp(row + 1, name, size) != 0)
 			continue;
-		if (!row->name[size]) {
-			*ambiguous = false;
-			return row;
-		}
-		if (found && found->letter != row->letter)
-			*ambiguous = true;
-		found = row;
+		if (strcspn(row + 1, "=") == size)
+			return number;
+		if (!exact)
+			found = found == -1 || found == number ? number : -2;
 	}
-	return *ambiguous ? NULL : found;
+	return found;
 }
 
-bool option_is_other_name(const struct option_row *row)
+const char *option_default(const char *row)
 {
-	return option_by_letter(row->letter) != row;
+	return row + strcspn(row, "=") + 1;
 }
 
-bool option_is_text(const struct option_row *row)
+const char *option_words(const char *row)
 {
-	return row->kind == OPTION_TEXT || row->kind == OPTION_HOOK;
+	if (!strchr(row, '='))
+		return option_flag_words;
+	return strchr(row, '|') ? option_default(row) : NULL;
 }
 
-const char *option_words(const struct option_row *row)
+struct command_list *option_list(const char *row)
 {
-	if (row->kind == OPTION_METHOD)
-		return METHODS;
-	return row->kind == OPTION_PEERS ? "host|any" : "false|true|0|1";
-}
-
-void *option_field(const struct option_row *row)
-{
-	return (char *)&options + row->field;
+	if (*row == 'a')
+		return &commands_allowed;
+	return *row == 'b' ? &commands_blocked : NULL;
 }

@@ -1,8 +1,6 @@
 #include "options.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +8,9 @@
 
 #include "commands.h"
 #include "error_text.h"
+#include "kernel_file.h"
 #include "keyfile.h"
-#include "lines.h"
+#include "log.h"
 #include "option_output.h"
 #include "option_table.h"
 #include "text.h"
@@ -20,338 +19,269 @@
 
 struct options options;
 
-static const char *config_name; /* of --config */
-static bool dump_wanted;
-static bool socket_activated;
+/* What is being read, for complaints: the file and its line, or the command line's word. */
+static const char *source;
+static const char *before_position;
+static unsigned position;
 
-static int misuse(void)
+/* Say what is wrong: of a list only the one name. */
+static void complain(const char *which, const char *expected)
 {
-	option_hint_at_help();
-	return STATUS_USAGE;
+	log_error("%s%s%u: '%.*s' is none of %s", source, before_position, position,
+		(int)strcspn(which, ","), which, expected);
 }
 
-/* The place of word in a list separated by bars, or -1. */
-static int word_index(const char *words, const char *word)
+_Noreturn static void fail(const char *which, const char *expected)
 {
-	size_t size = strlen(word);
-
-	for (int index = 0;; index++) {
-		size_t at = strcspn(words, "|");
-
-		if (at == size && memcmp(words, word, size) == 0)
-			return index;
-		if (!words[at])
-			return -1;
-		words += at + 1;
-	}
+	complain(which, expected);
+	_exit(STATUS_USAGE);
 }
 
-static bool is_command(const char *name, size_t size)
+/* Put a command on a list. Returns false if there is none of that name. */
+static bool add_name(struct command_list *list, const char *name, size_t size)
 {
 	const struct command *command;
 
 	for (size_t i = 0; (command = commands_at(i)); i++) {
-		if (strncmp(command->name, name, size) == 0 && !command->name[size])
+		if (text_is(name, size, command->name)) {
+			list->given = list->has[i] = true;
 			return true;
-	}
-	return false;
-}
-
-static bool add_names(
-	const struct place *place, const struct option_row *row, const char *names, char *list)
-{
-	struct text text = {.bytes = list, .size = OPTIONS_LIST_MAX, .used = strlen(list)};
-
-	for (;;) {
-		size_t size = strcspn(names, ",");
-
-		if (size > 0) {
-			if (!is_command(names, size))
-				return option_complain(place, "%s: unknown command '%.*s'",
-					row->name, (int)size, names);
-			if (text.used > 0)
-				text_put(&text, ",", 1);
-			text_put(&text, names, size);
 		}
-		if (!names[size])
-			break;
-		names += size + 1;
 	}
-	return !text.cut ||
-		option_complain(place, "%s: longer than %d bytes", row->name, OPTIONS_LIST_MAX - 1);
+	return size == 0;
 }
 
-static bool set(const struct place *place, const struct option_row *row, const char *value)
+static void set(unsigned number, const char *value)
 {
-	void *field = option_field(row);
-	int choice;
+	const char *row = option_row(number);
+	const char *words = option_words(row);
+	struct command_list *list = option_list(row);
 
-	if (row->kind == OPTION_NAMES)
-		return add_names(place, row, value, field);
-	if (option_is_text(row)) {
-		*(const char **)field = value;
-		return true;
+	if (list) {
+		for (size_t size;; value += size + 1) {
+			size = strcspn(value, ",");
+			if (!add_name(list, value, size))
+				fail(value, "the commands");
+			if (!value[size])
+				break;
+		}
+	} else if (words) {
+		size_t size = strcspn(value, KEYFILE_SPACE);
+		int choice = text_find_word(words, "|", value, size);
+
+		if (choice < 0 || *keyfile_skip_space(value + size))
+			fail(value, words == option_flag_words ? words : row + 1);
+		options.values[number].choice =
+			(size_t)(words == option_flag_words ? choice & 1 : choice);
+	} else {
+		options.values[number].text = value;
 	}
-	choice = word_index(option_words(row), value);
-	if (choice < 0)
-		return option_complain(
-			place, "%s: '%s' is none of %s", row->name, value, option_words(row));
-	if (row->kind == OPTION_METHOD)
-		*(enum channel_method *)field = (enum channel_method)choice;
-	else
-		*(bool *)field = choice & 1;
+}
+
+/* ---- The configuration file ---- */
+
+static void take_setting(char *line)
+{
+	size_t size = strcspn(line, "=" KEYFILE_SPACE);
+	char *value = keyfile_skip_space(line + size);
+	unsigned number = (unsigned)option_by_name(line, size, true);
+
+	if (number >= OPTION_KEYS || *value != '=') {
+		complain(line, "the keys (ignored)");
+		return;
+	}
+	value = keyfile_skip_space(value + 1);
+	if (!keyfile_unescape(value))
+		fail(line, "\\s \\t \\n \\r \\\\");
+	set(number, value);
+}
+
+void options_parse_file(char *text, size_t size, const char *name)
+{
+	const char *group = NULL; /* where its name stands */
+	const char *end = text + size;
+
+	source = name;
+	before_position = ":";
+	for (position = 1; text < end; position++) {
+		char *line = keyfile_skip_space(text);
+
+		text = line + strcspn(line, "\n");
+		if (!*text && text != end)
+			fail(line, "KEY=VALUE, [GROUP], # COMMENT");
+		if (text > line && text[-1] == '\r')
+			text[-1] = '\0';
+		*text++ = '\0';
+		if (!*line || *line == '#')
+			continue;
+		if (*line == '[') {
+			group = line + 1;
+			line += strcspn(group, "[]") + 1;
+			if (line == group || *line != ']' || *keyfile_skip_space(line + 1))
+				fail(group - 1, "[GROUP]");
+		} else {
+			if (!group || *line == '=' || !strchr(line, '='))
+				fail(line, "KEY=VALUE, [GROUP], # COMMENT");
+			if (text_after(group, "general]"))
+				take_setting(line);
+		}
+	}
+}
+
+static void load_file(void)
+{
+	/* What is longer by one byte may be cut to a whole character of up to four. */
+	static char text[OPTIONS_FILE_MAX + 6];
+	const char *given = options.config ? options.config : getenv("QGA_CONF");
+	const char *name = given ? given : option_default(option_row(OPTION_NUMBER(config)));
+	ssize_t size = kernel_file_read(name, 0, text, sizeof(text));
+
+	if (size > OPTIONS_FILE_MAX) {
+		errno = EFBIG;
+	} else if (size >= 0) {
+		options_parse_file(text, (size_t)size, name);
+		return;
+	} else if (errno == ENOENT && (!given || !*given)) {
+		return;
+	}
+	log_error("%s: %s", name, error_text(errno));
+	_exit(STATUS_USAGE);
+}
+
+/* ---- The command line ---- */
+
+static char *const *command_words;
+
+static const char *next_word(void)
+{
+	return command_words[++position];
+}
+
+/* Returns whether there is a value: attached, if that is not NULL, or the next word. */
+static bool take_option(unsigned number, const char *attached)
+{
+	const char *row = option_row(number);
+	const char *value = attached;
+
+	if (*row == 'h')
+		option_print_help();
+	if (*row == 'V')
+		option_print_version();
+	if (option_words(row) == option_flag_words) {
+		set(number, "true");
+		return false;
+	}
+	if (!value && *row == 'F')
+		value = option_default(row);
+	if (!value)
+		value = next_word();
+	if (!value)
+		fail(command_words[position - 1], "the options without a value");
+	if (option_list(row) && (text_equals(value, "help") || text_equals(value, "?")))
+		option_print_commands();
+	set(number, value);
 	return true;
 }
 
-static bool set_from_file(const struct place *place, const char *key, char *value)
+static void take_letters(const char *letters)
 {
-	const struct option_row *row = option_by_key(key);
+	bool is_flag = true;
 
-	if (!row) {
-		option_complain(place, "unknown key '%s' is ignored", key);
-		return true;
-	}
-	if (!option_is_text(row))
-		keyfile_trim(value);
-	if (!keyfile_unescape(value))
-		return option_complain(place, "%s: only s, t, n, r or \\ may follow a \\", key);
-	return set(place, row, value);
-}
+	while (is_flag && *letters) {
+		int number = *letters > ' ' ? option_by_letter(*letters) : -1;
 
-bool options_parse_file(char *text, size_t size, const char *name)
-{
-	struct keyfile file = {.text = text, .end = text + size};
-	struct place place = {.file = name};
-
-	while (keyfile_next(&file)) {
-		place.line = file.line;
-		if (text_equals(file.group, "general") &&
-			!set_from_file(&place, file.key, file.value))
-			return false;
-	}
-	place.line = file.line;
-	return !file.problem || option_complain(&place, "%s", file.problem);
-}
-
-static bool load_file(void)
-{
-	static char text[OPTIONS_FILE_MAX + 1];
-	const char *name = config_name ? config_name : getenv("QGA_CONF");
-	bool required = name && *name;
-	ssize_t size = -1;
-	int fd;
-
-	if (!name)
-		name = OPTION_CONFIG_DEFAULT;
-	fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0 && errno == ENOENT && !required)
-		return true;
-	if (fd >= 0)
-		size = lines_read_all(fd, text, sizeof(text));
-	if (size < 0)
-		option_complain(NULL, "%s: %s", name, error_text(errno));
-	else if (size > OPTIONS_FILE_MAX)
-		option_complain(NULL, "%s: larger than %d bytes", name, OPTIONS_FILE_MAX);
-	if (fd >= 0)
-		close(fd);
-	return size >= 0 && size <= OPTIONS_FILE_MAX &&
-		options_parse_file(text, (size_t)size, name);
-}
-
-/* The first time through the command line: what is done rather than set. */
-static int take_action(const struct option_row *row, const char *value)
-{
-	switch (row->letter) {
-	case 'a':
-	case 'b':
-		if (word_index("help|?", value) < 0)
-			return OPTIONS_DONE;
-		return option_print_commands();
-	case 'c':
-		config_name = value;
-		return OPTIONS_DONE;
-	case 'D':
-		dump_wanted = true;
-		return OPTIONS_DONE;
-	case 'h':
-		return option_print_help();
-	case 'V':
-		return option_print_version();
-	default:
-		return OPTIONS_DONE;
+		if (number < 0)
+			fail(command_words[position], "the options");
+		letters++;
+		is_flag = !take_option((unsigned)number, *letters ? letters : NULL);
 	}
 }
 
-static int take_setting(const struct option_row *row, const char *value)
+static void take_name(const char *word)
 {
-	if (row->kind == OPTION_ACTION || row->kind == OPTION_CONFIG)
-		return OPTIONS_DONE;
-	return set(NULL, row, value) ? OPTIONS_DONE : STATUS_USAGE;
-}
-
-/* The command line while it is read: the words that are left, and what to do with an option. */
-struct reading {
-	char *const *word;
-	char *const *end;
-	int (*take)(const struct option_row *row, const char *value);
-};
-
-/* value is what was attached, or NULL. */
-static int take_option(struct reading *reading, const struct option_row *row, const char *value)
-{
-	if (row->kind <= OPTION_ACTION) {
-		if (value) {
-			option_complain(NULL, "option '--%s' takes no value", row->name);
-			return misuse();
-		}
-		value = "true";
-	} else if (!value && row->kind == OPTION_HOOK) {
-		value = OPTION_HOOK_DEFAULT;
-	} else if (!value) {
-		if (reading->word == reading->end) {
-			option_complain(NULL, "option '--%s' needs a value", row->name);
-			return misuse();
-		}
-		value = *reading->word++;
-	}
-	return reading->take(row, value);
-}
-
-static int take_letters(struct reading *reading, const char *letters)
-{
-	for (; *letters; letters++) {
-		const struct option_row *row = *letters > ' ' ? option_by_letter(*letters) : NULL;
-		int status;
-
-		if (!row) {
-			option_complain(NULL, "unknown option '-%c'", *letters);
-			return misuse();
-		}
-		if (row->kind > OPTION_ACTION)
-			return take_option(reading, row, letters[1] ? letters + 1 : NULL);
-		status = take_option(reading, row, NULL);
-		if (status != OPTIONS_DONE)
-			return status;
-	}
-	return OPTIONS_DONE;
-}
-
-static int take_name(struct reading *reading, const char *name)
-{
+	const char *name = word + 2;
 	size_t size = strcspn(name, "=");
-	bool ambiguous;
-	const struct option_row *row = option_by_name(name, size, &ambiguous);
+	int number = option_by_name(name, size, false);
+	const char *value = name[size] ? name + size + 1 : NULL;
 
-	if (!row) {
-		option_complain(
-			NULL, "%s option '--%s'", ambiguous ? "ambiguous" : "unknown", name);
-		return misuse();
-	}
-	return take_option(reading, row, name[size] ? name + size + 1 : NULL);
+	if (number < 0)
+		fail(word, number == -1 ? "the options" : "the unambiguous options");
+	if (!take_option((unsigned)number, value) && value)
+		fail(word, "the options with a value");
 }
 
-static int read_words(int count, char *const words[],
-	int (*take)(const struct option_row *row, const char *value))
+static void read_words(void)
 {
-	struct reading reading = {.word = words + 1, .end = words + count, .take = take};
-	int status = OPTIONS_DONE;
+	const char *word;
 
-	while (status == OPTIONS_DONE && reading.word < reading.end) {
-		const char *word = *reading.word++;
-		bool is_end = text_equals(word, "--");
-
-		if (is_end && reading.word == reading.end)
-			break;
-		if (is_end)
-			word = *reading.word;
-		if (is_end || word[0] != '-' || !word[1]) {
-			option_complain(NULL, "unexpected argument '%s'", word);
-			return misuse();
+	source = "argument";
+	before_position = " ";
+	position = 0;
+	while ((word = next_word())) {
+		if (text_equals(word, "--")) {
+			word = next_word();
+			if (!word)
+				return;
+		} else if (word[0] == '-' && word[1] == '-') {
+			take_name(word);
+			continue;
+		} else if (word[0] == '-' && word[1]) {
+			take_letters(word + 1);
+			continue;
 		}
-		status = word[1] == '-' ? take_name(&reading, word + 2)
-					: take_letters(&reading, word + 1);
-	}
-	return status;
-}
-
-static const char *default_text(const struct option_row *row)
-{
-	switch (row->letter) {
-	case 'p':
-		if (options.method == CHANNEL_VIRTIO_SERIAL)
-			return "/dev/virtio-ports/org.qemu.guest_agent.0";
-		return options.method == CHANNEL_ISA_SERIAL ? "/dev/ttyS0" : "";
-	case 'f':
-		return OPTION_PID_FILE_DEFAULT;
-	case 't':
-		return OPTION_STATE_DIR_DEFAULT;
-	case OPTION_HEALTH_DIR:
-		return OPTION_HEALTH_DIR_DEFAULT;
-	default:
-		return "";
+		fail(word, "the options");
 	}
 }
 
-static unsigned environment_number(const char *name)
-{
-	const char *text = getenv(name);
-	uint64_t number;
-	const char *end = text ? parse_unsigned(text, &number) : NULL;
+/* ---- What is not given ---- */
 
-	return end && !*end && number <= INT_MAX ? (unsigned)number : 0;
+/* Give a text that is not set its default. */
+static void fill(unsigned number)
+{
+	if (!options.values[number].text)
+		options.values[number].text = option_default(option_row(number));
 }
 
-static bool is_given(const char *text)
+static void take_socket(void)
 {
-	return text && *text;
-}
+	const char *text = getenv("LISTEN_PID");
+	uint64_t pid, count;
 
-/* Asked only once, because a daemon has another process number later. */
-static unsigned count_sockets(void)
-{
-	return environment_number("LISTEN_PID") == (unsigned)getpid()
-		? environment_number("LISTEN_FDS")
-		: 0;
-}
-
-static bool fill_defaults(void)
-{
-	unsigned sockets = count_sockets();
-
-	socket_activated = sockets > 0;
-	options.pid_file_given = is_given(options.pid_file);
-	options.state_dir_given = is_given(options.state_dir);
-	options.allow_given = *options.allow;
-	for (const struct option_row *row = option_rows; *row->name; row++) {
-		const char **text = option_field(row);
-
-		if (option_is_text(row) && !is_given(*text))
-			*text = default_text(row);
+	if (!text || !parse_unsigned(text, &pid) || pid != (uint64_t)getpid())
+		return;
+	text = getenv("LISTEN_FDS");
+	if (!text || !parse_unsigned(text, &count) || count == 0)
+		return;
+	if (count > 1) {
+		log_error("LISTEN_FDS=%s: only one socket is served", text);
+		_exit(STATUS_USAGE);
 	}
-	if (sockets > 1)
-		return option_complain(NULL, "only one listening socket can be served");
-	return *options.path || sockets == 1 || option_complain(NULL, "this method needs a path");
+	options.socket_activated = true;
 }
 
-bool options_socket_activated(void)
+void options_read(char *const words[])
 {
-	return socket_activated;
-}
-
-int options_read(int count, char *const words[])
-{
-	int status;
-
-	config_name = NULL;
-	dump_wanted = false;
-	status = read_words(count, words, take_action);
-	if (status == OPTIONS_DONE && !load_file())
-		status = STATUS_USAGE;
-	if (status == OPTIONS_DONE)
-		status = read_words(count, words, take_setting);
-	if (status == OPTIONS_DONE && !fill_defaults())
-		status = STATUS_USAGE;
-	if (status == OPTIONS_DONE && dump_wanted)
-		status = option_print_dump();
-	return status;
+	command_words = words;
+	/* First to find the file, then to override it. */
+	read_words();
+	load_file();
+	read_words();
+	options.pid_file_given = options.pid_file != NULL;
+	options.state_dir_given = options.state_dir != NULL;
+	if (!options.path && options.method != CHANNEL_VIRTIO_SERIAL)
+		options.path = options.method == CHANNEL_ISA_SERIAL ? "/dev/ttyS0" : "";
+	take_socket();
+	if (options.path && !*options.path && !options.socket_activated) {
+		log_error("--path is missing");
+		_exit(STATUS_USAGE);
+	}
+	fill(OPTION_NUMBER(path));
+	fill(OPTION_NUMBER(pid_file));
+	fill(OPTION_NUMBER(state_dir));
+	if (options.dump)
+		option_print_dump();
+	fill(OPTION_NUMBER(log_file));
+	fill(OPTION_NUMBER(health_dir));
+	if (!options.fsfreeze_hook)
+		options.fsfreeze_hook = "";
 }

@@ -247,7 +247,7 @@ static bool is_socket(void)
 
 bool channel_start(void)
 {
-	if (!options_socket_activated() && options.method <= CHANNEL_ISA_SERIAL) {
+	if (!options.socket_activated && options.method <= CHANNEL_ISA_SERIAL) {
 		announced = uevents_hear(device_announced);
 		open_device();
 		return true;

@@ -128,19 +128,6 @@ static void read_memory(void)
 	available_bytes *= 1024;
 }
 
-/* The kernel's load has its point before the lowest 16 bits; two decimals are told. */
-static void put_load(unsigned long load)
-{
-	char fraction[] = ".00";
-
-	json_member_uint("load1m", load >> SI_LOAD_SHIFT);
-	for (unsigned i = 1; i < 3; i++) {
-		load = (load & ((1u << SI_LOAD_SHIFT) - 1)) * 10;
-		fraction[i] = (char)('0' + (load >> SI_LOAD_SHIFT));
-	}
-	json_put_raw(fraction, 3);
-}
-
 static void put_machine(void)
 {
 	static struct sysinfo info;
@@ -158,7 +145,8 @@ static void put_machine(void)
 	json_member_uint("total", (uint64_t)info.totalram * info.mem_unit);
 	json_member_uint("available", available_bytes);
 	json_end('}');
-	put_load(info.loads[0]);
+	json_put_key("load1m");
+	json_put_hundredths((uint64_t)info.loads[0] * 100 >> SI_LOAD_SHIFT);
 }
 
 static void health(struct request *request)

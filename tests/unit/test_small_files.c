@@ -16,35 +16,15 @@
 
 #include "directory.h"
 #include "kernel_file.h"
-#include "lines.h"
 
 static int file_of(const char *bytes, size_t size)
 {
-	int file = memfd_create("lines", MFD_CLOEXEC);
+	int file = memfd_create("small", MFD_CLOEXEC);
 
 	assert_true(file >= 0);
 	assert_int_equal(write(file, bytes, size), size);
 	assert_int_equal(lseek(file, 0, SEEK_SET), 0);
 	return file;
-}
-
-static void a_whole_file_is_bounded(void **state)
-{
-	char buffer[6];
-	int file = file_of("abcde", 5);
-
-	(void)state;
-	assert_int_equal(lines_read_all(file, buffer, 6), 5);
-	assert_string_equal(buffer, "abcde");
-	lseek(file, 0, SEEK_SET);
-	assert_int_equal(lines_read_all(file, buffer, 5), 5);
-	assert_string_equal(buffer, "abcd");
-	lseek(file, 0, SEEK_SET);
-	assert_int_equal(lines_read_all(file, buffer, 1), 1);
-	assert_string_equal(buffer, "");
-	close(file);
-	assert_int_equal(lines_read_all(file, buffer, 6), -1);
-	assert_int_equal(errno, EBADF);
 }
 
 static void files_are_read(void **state)
@@ -84,7 +64,7 @@ static void files_are_read(void **state)
 
 static void directories_are_walked(void **state)
 {
-	char folder[] = "/tmp/linesXXXXXX";
+	char folder[] = "/tmp/smallXXXXXX";
 	struct directory directory;
 	char path[64];
 	const char *name;
@@ -118,7 +98,6 @@ static void directories_are_walked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_whole_file_is_bounded),
 		cmocka_unit_test(files_are_read),
 		cmocka_unit_test(directories_are_walked),
 	};
