@@ -213,12 +213,6 @@ static enum log_level log_level(void)
 	return options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING;
 }
 
-/* Fork without the C library's part in it, which would be larger than this program's needs. */
-static pid_t fork_plainly(void)
-{
-	return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
-}
-
 /* Go into the background. The caller's process waits, and ends as the start goes: 0 when
  * finish_start is reached. */
 static bool become_daemon(void)
@@ -229,7 +223,7 @@ static bool become_daemon(void)
 
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return false;
-	pid = fork_plainly();
+	pid = spawn_fork();
 	if (pid < 0)
 		return false;
 	close(ends[pid > 0]);

@@ -1,14 +1,30 @@
-/* Programs that a command waits for. */
+/* Programs that a command waits for, and work of its own that may take long. Both run in a session
+ * of their own while the loop turns; what they say is kept. */
 #ifndef CHILD_H
 #define CHILD_H
 
 #include <stddef.h>
 
-/* Run the program words[0], a path, with these words and the agent's environment in a session of
- * its own, and turn the loop until it has ended. Its stdin is empty; the beginning of what it
- * says on stdout and stderr, without newlines at its end, goes to output (size bytes, at least 1)
- * and ends in a NUL. Returns the status as wait(2) has it, or -1 with errno if it could not be
- * started. */
-int child_run(const char *const words[], char *output, size_t size);
+/* More does not fit into a pipe that nobody reads. */
+#define CHILD_INPUT_MAX 65536
+
+struct child {
+	/* The program, a path, and its words, ended by NULL; or NULL: work is called. */
+	const char *const *words;
+	/* In a copy of the agent whose descriptors from 3 on are closed, but for report, for what
+	 * it has to say. Returns the exit status. It may block for as long as it wants. */
+	int (*work)(int report);
+	const char *input; /* of a program's stdin, input_size bytes, at most CHILD_INPUT_MAX */
+	size_t input_size;
+	/* The beginning of what a program says on stdout and stderr, without newlines at its end,
+	 * or of what work reported; ends in a NUL. output_size is at least 1. */
+	char *output;
+	size_t output_size;
+	int limit_ms; /* then it and all of its process group is killed; 0: never */
+};
+
+/* Run it to its end, with the agent's environment. Returns the status as wait(2) has it, SIGKILL's
+ * where the limit was exceeded; or -1 with errno if it could not be started. */
+int child_run(const struct child *child);
 
 #endif

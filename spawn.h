@@ -18,6 +18,11 @@ void spawn_prepare(void);
  * -1 with errno, that of execve(2) included. All other descriptors must be close-on-exec. */
 pid_t spawn_start(const struct spawn *spawn);
 
+/* A copy of ourselves, as fork(2), but for what the C library does there. */
+pid_t spawn_fork(void);
+/* Close all descriptors from first on. */
+void spawn_close_from(int first);
+
 /* Open /dev/null for reading and writing; where there is none, something as empty. -1 with errno
  * if nothing can be had. */
 int spawn_open_null(void);

@@ -128,12 +128,14 @@ static bool ask_for_shutdown(struct request *request, const struct shutdown_mode
 	const char *const words[] = {
 		"/sbin/shutdown", "-h", mode->flag, "+0", "hypervisor initiated shutdown", NULL};
 	char output[512];
+	const struct child child = {
+		.words = words, .output = output, .output_size = sizeof(output)};
 	int signal;
 	int status;
 
 	if (getpid() == 1)
 		return false;
-	status = child_run(words, output, sizeof(output));
+	status = child_run(&child);
 	if (status > 0)
 		reply_error(request, "child process has failed to shutdown: %s", output);
 	if (status >= 0)
