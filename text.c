@@ -150,11 +150,9 @@ struct character decode_utf8(const char *at, const char *end)
 		code &= 0x3F >> more;
 	}
 	for (at++; more > 0; more--, at++) {
-		uint8_t byte = (uint8_t)*at;
-
-		if (at == end || byte < low || byte > high)
+		if (at == end || (uint8_t)*at < low || (uint8_t)*at > high)
 			return (struct character){at, -1};
-		code = code << 6 | (byte & 0x3F);
+		code = code << 6 | (*at & 0x3F);
 		low = 0x80;
 		high = 0xBF;
 	}
