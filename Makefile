@@ -47,6 +47,8 @@ STATIC_LINK := $(if $(MUSL),$(if $(filter x86_64-%,$(MACHINE)),-nostartfiles)) -
 	-Wl,-z,max-page-size=4096 -Wl,-z,common-page-size=64 -Wl,--build-id=none -Wl,--sort-section=alignment
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 SANITIZER_FLAGS := -O1 -g -fno-omit-frame-pointer $(SANITIZERS)
+# A profile is only kept where LLVM_PROFILE_FILE says.
+FUZZ_FLAGS := $(SANITIZER_FLAGS) -fprofile-instr-generate=/dev/null -fcoverage-mapping
 
 SOURCES := $(wildcard *.c) $(COMMANDS:%=commands/%.c)
 STATIC_SOURCES := $(SOURCES) $(if $(MUSL),small/libc.c)
@@ -88,8 +90,7 @@ $(eval $(call variant,dev,$(CC),$(CFLAGS)))
 $(eval $(call variant,static,$(STATIC_CC),$(STATIC_FLAGS) $(KERNEL_HEADERS),$(STATIC_LINK)))
 $(eval $(call variant,asan,$(SANITIZER_CC),$(SANITIZER_FLAGS)))
 $(eval $(call variant,unit,$(CC),$(SANITIZER_FLAGS)))
-$(eval $(call variant,fuzz,$(SANITIZER_CC),$(SANITIZER_FLAGS) -fsanitize=fuzzer-no-link \
-	-fprofile-instr-generate -fcoverage-mapping))
+$(eval $(call variant,fuzz,$(SANITIZER_CC),$(FUZZ_FLAGS) -fsanitize=fuzzer-no-link))
 
 objects = $(patsubst %.c,build/$(1)/%.o,$(2))
 
@@ -109,13 +110,16 @@ build/asan/tinyqga: $(call objects,asan,$(SOURCES))
 	$(SANITIZER_CC) $(SANITIZERS) $(LDFLAGS) -o $@ $^
 
 build/unit/%: tests/unit/%.c $(call objects,unit,$(LIBRARY_SOURCES))
-	$(CC) $(SANITIZER_FLAGS) $(BASE) -I. -MMD -MP -o $@ $^ -lcmocka
+	$(CC) $(SANITIZER_FLAGS) $(BASE) -I. -MMD -MP -o $@ $(filter %.c %.o,$^) -lcmocka
 
-build/fuzz/%: tests/fuzz/%.c $(call objects,fuzz,$(LIBRARY_SOURCES))
-	$(SANITIZER_CC) $(SANITIZER_FLAGS) -fsanitize=fuzzer -fprofile-instr-generate \
-		-fcoverage-mapping $(BASE) -I. -o $@ $^
+FUZZED := $(call objects,fuzz,$(LIBRARY_SOURCES))
+# The one for requests brings a table of harmless commands along.
+build/fuzz/fuzz_request: FUZZED := $(filter-out build/fuzz/commands/%,$(FUZZED))
 
--include $(UNIT_TESTS:%=%.d)
+build/fuzz/%: tests/fuzz/%.c $(FUZZED)
+	$(SANITIZER_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer $(BASE) -I. -MMD -MP -o $@ $< $(FUZZED)
+
+-include $(UNIT_TESTS:%=%.d) $(FUZZERS:%=%.d)
 
 unit: $(UNIT_TESTS)
 

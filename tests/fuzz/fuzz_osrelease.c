@@ -1,4 +1,7 @@
-/* Any bytes as an os-release file: what it assigns is within bounds. */
+/* Any bytes as an os-release file: what it assigns is within bounds.
+ *
+ * Covers: os_release.c
+ */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

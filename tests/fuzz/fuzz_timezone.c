@@ -1,16 +1,31 @@
-/* Any bytes as a time zone file and as a rule: each is taken or refused, within bounds. */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
+/* Any bytes as a time zone file and as a rule: each is taken or refused, within bounds.
+ *
+ * Covers: timezone.c timezone_rule.c
+ */
 #include <string.h>
 
+#include "tests/fuzz/harness.h"
 #include "timezone.h"
 
-static void check(const struct zone *zone, const char *text, size_t size)
+static void check_zone(const struct zone *zone, const char *text, size_t size)
 {
-	if (zone->name < text || zone->name_size > size ||
-		(size_t)(zone->name - text) > size - zone->name_size)
-		abort();
+	check(zone->name >= text && zone->name_size <= size &&
+		(size_t)(zone->name - text) <= size - zone->name_size);
+}
+
+/* The file as the one that TZ names, and as the machine's; no name is ever made of the input. */
+static void check_named(const uint8_t *data, size_t size)
+{
+	struct zone zone;
+
+	setenv("TZ", file_of(data, size), 1);
+	zone_at(1700000000, &zone);
+	check(!memchr(zone.name, '\0', zone.name_size));
+	unsetenv("TZ");
+	zone_at(1700000000, &zone);
+	setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+	zone_at(1700000000, &zone);
+	check(zone.offset_s == 3600 && zone.name_size == 3);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -25,10 +40,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text[size] = '\0';
 	for (size_t i = 0; i < sizeof(instants) / sizeof(instants[0]); i++) {
 		if (zone_file_at(text, (ssize_t)size, instants[i], &zone))
-			check(&zone, text, size);
+			check_zone(&zone, text, size);
 		if (zone_rule_at(text, instants[i], &zone))
-			check(&zone, text, size);
+			check_zone(&zone, text, size);
 	}
 	free(text);
+	check_named(data, size);
 	return 0;
 }
