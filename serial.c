@@ -48,7 +48,7 @@ static unsigned clients;
  * changed, also where polling did not see the gap between them. */
 static unsigned signals;
 static unsigned buffers;
-static unsigned overdue;   /* buffers that were read whose signal may be on its way */
+static unsigned overdue;   /* 1 if the signal of a buffer that was read may be on its way */
 static bool host_left;	   /* nobody was connected when last looked */
 static bool doubtful;	   /* the last input came together with a change */
 static int64_t away_until; /* of the reply in hand: when waiting for the host ends, or 0 */
@@ -285,25 +285,26 @@ void channel_settle(void)
 	loop_rewatch(listener, POLLIN);
 }
 
-static bool host_away(void)
+/* POLLIN if there is something to be read, or POLLHUP if no host is there. */
+static short port_state(void)
 {
-	struct pollfd state = {.fd = port};
+	struct pollfd state = {.fd = port, .events = POLLIN};
 
-	return poll(&state, 1, 0) > 0 && (state.revents & POLLHUP);
+	(void)poll(&state, 1, 0);
+	return state.revents & POLLHUP ? POLLHUP : state.revents & POLLIN;
 }
 
 /* With all input read: have clients changed since this was last asked? One that comes after none
  * was there has a signal that means no change. */
-static void notice_change(void)
+static void notice_change(bool away)
 {
-	bool away = host_away();
 	unsigned explained = buffers + overdue + (host_left && !away);
 	bool changed = signals > explained || (away && !host_left);
 
 	if (changed)
 		clients++;
 	doubtful = changed && buffers > 0;
-	overdue = signals < buffers ? buffers - signals : 0;
+	overdue = signals < buffers + overdue;
 	host_left = away;
 	signals = buffers = 0;
 }
@@ -315,7 +316,9 @@ bool channel_doubtful(void)
 
 static ssize_t read_virtio(char *to, size_t size)
 {
-	for (;;) {
+	short state;
+
+	do {
 		unsigned before;
 		ssize_t count;
 
@@ -334,10 +337,11 @@ static ssize_t read_virtio(char *to, size_t size)
 		before = signals;
 		sched_yield();
 		loop_take_signals();
-		if (signals == before)
-			break;
-	}
-	notice_change();
+		/* The device of an emulated machine may miss that the driver waits for input:
+		 * then there is some without news. */
+		state = signals == before ? port_state() : POLLIN;
+	} while (state == POLLIN);
+	notice_change(state == POLLHUP);
 	return 0;
 }
 
@@ -461,7 +465,7 @@ bool channel_wait(bool *replaced, int wait_ms)
 	if (ready)
 		return true;
 	*replaced = true;
-	if (host_away())
+	if (port_state() == POLLHUP)
 		return wait_for_host();
 	if (!loop_watch(port, POLLOUT, room_seen, NULL))
 		return false;
