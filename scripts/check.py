@@ -269,6 +269,11 @@ def check_static() -> list[Test]:
         told = run("static-readelf", ["readelf", "-W", option, twin], 60)
         bad = told.status or word in told.output
         tests.append(checked(name, told.output or "readelf says nothing" if bad else ""))
+    # Its own start sets none up, as a library's function with a stack protector would need.
+    code = run("static-objdump", ["objdump", "-d", "--no-show-raw-insn", twin], 60)
+    uses = [line for line in code.output.splitlines() if "%fs:" in line]
+    tests.append(checked("static/no-thread-local-storage",
+                         code.output if code.status else "\n".join(uses)))
     return tests
 
 
