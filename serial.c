@@ -48,7 +48,7 @@ static unsigned clients;
  * changed, also where polling did not see the gap between them. */
 static unsigned signals;
 static unsigned buffers;
-static unsigned overdue;   /* 1 if the signal of a buffer that was read may be on its way */
+static unsigned overdue;   /* buffers that were read whose signal may be on its way */
 static bool host_left;	   /* nobody was connected when last looked */
 static bool doubtful;	   /* the last input came together with a change */
 static int64_t away_until; /* of the reply in hand: when waiting for the host ends, or 0 */
@@ -304,7 +304,7 @@ static void notice_change(bool away)
 	if (changed)
 		clients++;
 	doubtful = changed && buffers > 0;
-	overdue = signals < buffers + overdue;
+	overdue = signals < buffers ? buffers - signals : 0;
 	host_left = away;
 	signals = buffers = 0;
 }

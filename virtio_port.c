@@ -73,11 +73,12 @@ static int open_in(const char *folder, const char *device, dev_t number)
 	int file;
 
 	text_print(path, sizeof(path), "%s/%s", folder, device);
-	/* A node that we made for a port of the same name stays when that port goes. */
+	/* A node that we made stays when its port goes, and the kernel may go on taking it for what
+	 * it was: it is made anew, and known by a bit that devtmpfs does not set. */
 	if (permanent && fstatat(AT_FDCWD, path, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-		status.st_rdev != number)
+		(status.st_rdev != number || status.st_mode & S_ISVTX))
 		(void)unlink(path);
-	if (mknod(path, S_IFCHR | 0600, number) != 0 && (errno != EEXIST || !permanent))
+	if (mknod(path, S_IFCHR | S_ISVTX | 0600, number) != 0 && (errno != EEXIST || !permanent))
 		return -1;
 	file = open_node(path);
 	if (!permanent)
