@@ -98,10 +98,11 @@ static enum json_event take(struct json_reader *reader, char byte)
 	return JSON_MORE;
 }
 
-/* How many bytes stand for themselves in a string: no quote, backslash, control character or byte
- * above ASCII. One that does not comes before the end of the buffer. */
+/* Move the bytes that stand for themselves in a string to to, which is bytes or before it: no
+ * quote, backslash, control character or byte above ASCII. One that does not comes before the end
+ * of the buffer. Returns how many they are. */
 #ifdef VECTORS
-__attribute__((target("sse2"))) static uint32_t plain_size(const char *bytes, char quote)
+__attribute__((target("sse2"))) static uint32_t move_plain(char *to, const char *bytes, char quote)
 {
 	const __m128i stop = _mm_set1_epi8(quote);
 
@@ -114,18 +115,24 @@ __attribute__((target("sse2"))) static uint32_t plain_size(const char *bytes, ch
 		odd = _mm_or_si128(odd, _mm_cmpeq_epi8(in, _mm_set1_epi8('\\')));
 		odd = _mm_or_si128(odd, _mm_cmpeq_epi8(in, stop));
 		found = (unsigned)_mm_movemask_epi8(odd);
-		if (found != 0)
-			return i + (unsigned)__builtin_ctz(found);
+		if (found != 0) {
+			/* What follows must stay as it is. */
+			found = (unsigned)__builtin_ctz(found);
+			memmove(to + i, bytes + i, found);
+			return i + found;
+		}
+		_mm_storeu_si128((void *)(to + i), in);
 	}
 }
 #else
-static uint32_t plain_size(const char *bytes, char quote)
+static uint32_t move_plain(char *to, const char *bytes, char quote)
 {
 	uint32_t i = 0;
 
-	while ((uint8_t)bytes[i] >= ' ' && (uint8_t)bytes[i] < 0x80 && bytes[i] != '\\' &&
-		bytes[i] != quote)
-		i++;
+	for (; (uint8_t)bytes[i] >= ' ' && (uint8_t)bytes[i] < 0x80 && bytes[i] != '\\' &&
+		bytes[i] != quote;
+		i++)
+		to[i] = bytes[i];
 	return i;
 }
 #endif
@@ -216,10 +223,8 @@ static enum json_event lex_character(struct json_reader *reader)
 static enum json_event lex_string(struct json_reader *reader)
 {
 	char *from = reader->text + reader->parsed;
-	uint32_t size = plain_size(from, (char)reader->quote);
+	uint32_t size = move_plain(reader->text + reader->kept, from, (char)reader->quote);
 
-	if (reader->kept != reader->parsed)
-		memmove(reader->text + reader->kept, from, size);
 	reader->kept += size;
 	reader->parsed += size;
 	from += size;
