@@ -291,7 +291,7 @@ static short port_state(void)
 	struct pollfd state = {.fd = port, .events = POLLIN};
 
 	(void)poll(&state, 1, 0);
-	return state.revents & POLLHUP ? POLLHUP : state.revents & POLLIN;
+	return (state.revents & POLLHUP) ? POLLHUP : state.revents & POLLIN;
 }
 
 /* With all input read: have clients changed since this was last asked? One that comes after none
