@@ -1,0 +1,100 @@
+"""A Debian guest that has one of everything: disks of each kind, networks, processors, memory."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from qga import Client
+
+from vm.guest import shell
+from vm.rig import AGENT, ROOT, VM, VMError, make_initramfs
+
+IMAGE = ROOT / "build" / "debian.img"
+BOOT_LIMIT_S = 240.0
+DISK_BYTES = 320 << 20
+PEER_PORT = "org.tinyqga.peer"
+
+# Name of the disk's file: what QEMU makes of it.
+DISKS = {
+    "partitioned": "virtio-blk-pci,drive={0},serial=PARTED-1",
+    "lvm": "virtio-blk-pci,drive={0}",
+    "scsi": "scsi-hd,drive={0},bus=scsi.0,scsi-id=2,lun=1,serial=SCSI-1",
+    "sata": "ide-hd,drive={0},bus=ide.2,serial=SATA-1",
+    "nvme": "nvme,drive={0},serial=NVME-1",
+    "usb": "usb-storage,drive={0},bus=usb.0,serial=USB-1",
+}
+
+PREPARE = Path(__file__).with_name("prepare-debian")
+
+
+def ensure_image() -> Path:
+    """Make the guest's disk, if it is not there."""
+    done = subprocess.run(
+        [str(ROOT / "scripts" / "mkdebian"), "-o", str(IMAGE)], capture_output=True, text=True
+    )
+    if done.returncode:
+        raise VMError(f"mkdebian failed: {done.stderr}")
+    return IMAGE
+
+
+class DebianVM(VM):
+    """The guest, with our agent on the usual port and another port for its peer."""
+
+    def __init__(self, folder: Path, *, agent: Path | None = None, arguments: str = "") -> None:
+        image = ensure_image()
+        options = ["--kernel", "generic", "--module", "virtio_blk", "--module", "ext4"]
+        if arguments:
+            options += ["--agent-args", arguments]
+        initramfs = make_initramfs(
+            folder / "initramfs.gz", *options, "--init", "root", agent=agent or AGENT
+        )
+        peer = folder / "peer.sock"
+        qemu = [
+            "-drive", f"file={image},if=none,id=root,snapshot=on,format=raw",
+            "-device", "virtio-blk-pci,drive=root,addr=3",
+            "-m", "slots=2,maxmem=4G",
+            "-object", "memory-backend-ram,id=dimm,size=128M",
+            "-device", "pc-dimm,memdev=dimm",
+            "-device", "virtio-scsi-pci,id=scsi",
+            "-device", "qemu-xhci,id=usb",
+            "-device", "i6300esb",
+            "-chardev", f"socket,id=peer,path={peer},server=on,wait=off",
+            "-device", f"virtserialport,bus=vser.0,id=peerport,chardev=peer,name={PEER_PORT}",
+        ]  # fmt: skip
+        for name, device in DISKS.items():
+            path = folder / f"{name}.img"
+            with path.open("wb") as file:
+                file.truncate(DISK_BYTES)
+            qemu += ["-drive", f"file={path},if=none,id={name},format=raw,discard=unmap"]
+            qemu += ["-device", device.format(name)]
+        for number in range(3):
+            qemu += ["-netdev", f"hubport,id=net{number},hubid={number}"]
+            qemu += ["-device", f"virtio-net-pci,netdev=net{number},mac=52:54:00:00:00:0{number}"]
+        super().__init__(
+            initramfs,
+            memory_mib=1024,
+            cpus=4,
+            options=("--kernel", "generic"),
+            qemu=tuple(qemu),
+            boot_limit_s=BOOT_LIMIT_S,
+            folder=folder,
+        )
+        self.peer_path = str(peer)
+
+    def prepare(self) -> None:
+        """Make file systems on the disks, mount them, and give the networks addresses."""
+        shell(self.agent(60.0), PREPARE.read_text(), timeout_s=180.0)
+
+    def start_peer(self) -> None:
+        """Start QEMU's agent on its own port, and wait until it answers."""
+        self.agent().call(
+            "guest-exec",
+            path="/usr/sbin/qemu-ga",
+            arg=["-p", f"/dev/virtio-ports/{PEER_PORT}", "-t", "/run/peer", "-f", "/run/peer/pid"],
+        )
+        self.wait_agent(60.0, self.peer_path)
+
+    def peer(self, timeout_s: float = 30.0) -> Client:
+        """A new connection to QEMU's agent in the guest."""
+        return self._client(self.peer_path, timeout_s, True)
