@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/mount.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -74,4 +76,40 @@ bool kernel_file_read_line(const char *path, char *buffer, size_t size)
 
 	buffer[strcspn(buffer, "\n")] = '\0';
 	return count >= 0;
+}
+
+bool kernel_file_line(char *buffer, size_t size, const char *format, ...)
+{
+	char bytes[PATH_MAX];
+	struct text path = text_in(bytes, sizeof(bytes));
+	va_list values;
+
+	va_start(values, format);
+	text_vformat(&path, format, values);
+	va_end(values);
+	return kernel_file_read_line(bytes, buffer, size);
+}
+
+bool kernel_file_link(const char *path, char *buffer, size_t size)
+{
+	int file = kernel_file_open(path, O_PATH | O_NOFOLLOW);
+	ssize_t count = file < 0 ? -1 : readlinkat(file, "", buffer, size - 1);
+
+	if (file >= 0)
+		close(file);
+	buffer[count < 0 ? 0 : count] = '\0';
+	return count >= 0;
+}
+
+bool kernel_file_write(const char *path, const char *text)
+{
+	int file = kernel_file_open(path, O_WRONLY);
+	ssize_t size = (ssize_t)strlen(text);
+	ssize_t count = write(file, text, (size_t)size);
+	int error = errno;
+
+	if (file >= 0)
+		close(file);
+	errno = count < 0 ? error : EIO;
+	return count == size;
 }

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* open(2) path with flags, for reading, close-on-exec, without becoming a terminal's owner or
+/* open(2) path with flags, close-on-exec, without becoming a terminal's owner or
  * waiting for a FIFO. Returns the descriptor, or -1 with errno. */
 int kernel_file_open(const char *path, int flags);
 
@@ -19,5 +19,17 @@ ssize_t kernel_file_read(const char *path, int flags, char *buffer, size_t size)
 
 /* The same for the first line of path, without its newline. False, with errno, if it cannot. */
 bool kernel_file_read_line(const char *path, char *buffer, size_t size);
+
+/* The same for the file whose path a format of text.h makes (at most PATH_MAX bytes). */
+bool kernel_file_line(char *buffer, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Where the symbolic link path points to, cut to size - 1 bytes and ended by a NUL; "" and false,
+ * with errno, if it cannot be read. */
+bool kernel_file_link(const char *path, char *buffer, size_t size);
+
+/* Write text into the existing file path, in one write as sysfs wants it. False, with errno, if the
+ * kernel did not take all of it. */
+bool kernel_file_write(const char *path, const char *text);
 
 #endif
