@@ -184,7 +184,7 @@ static void check_type(struct request *request, const char *type, struct json_to
 		check_members(request, type, token, NULL);
 	} else if (kind->letter == '[') {
 		check_items(request, type, token);
-	} else if (kind->letter == 's' && memchr(token->text, '\0', token->size)) {
+	} else if (kind->letter == 's' && token->has_nul) {
 		fail_at_place(request, "Parameter '%s' must not contain a NUL character", token);
 	}
 }

@@ -207,6 +207,8 @@ static enum json_event lex_character(struct json_reader *reader)
 		return JSON_MORE;
 	}
 	reader->parsed += size;
+	if (character.code == 0)
+		reader->has_nul = true;
 	if (character.code >= 0)
 		keep_code(reader, (uint32_t)character.code);
 	else if ((uint8_t)*character.at == RESET_BYTE)
@@ -313,6 +315,7 @@ static enum json_event lex_between(struct json_reader *reader, char byte)
 	if (index < 8) {
 		reader->lexing = IN_STRING;
 		reader->quote = (uint8_t)byte;
+		reader->has_nul = false;
 	} else if (byte == '\n' && reader->dropping == TO_NEWLINE) {
 		reader->depth = 0;
 	}

@@ -34,7 +34,8 @@ struct json_token {
 	};
 	uint32_t size; /* bytes of its text, which may be changed in place; object: its keys */
 	uint32_t span; /* how many tokens the value takes with all it holds; of a key: its hash */
-	uint32_t type; /* enum json_type */
+	uint8_t type;  /* enum json_type */
+	bool has_nul;  /* string: there is one in its text */
 };
 
 enum json_event {
@@ -60,6 +61,7 @@ struct json_reader {
 	uint8_t dropping;	      /* enum dropping */
 	uint8_t partial;   /* bytes of a character that is not complete, from parsed on */
 	uint8_t quote;	   /* that ends the string being read */
+	bool has_nul;	   /* there is one in it */
 	uint32_t capacity; /* of text */
 	uint32_t limit;	   /* the bytes that a request may hold, if that is what is wrong */
 	uint32_t touched;  /* the highest that filled has been since the last release */

@@ -72,7 +72,8 @@ static const char *add_token(struct json_reader *reader, unsigned kind)
 	if (reader->count == reader->token_capacity ||
 		(kind == JSON_KEY && container->size++ == JSON_KEYS_MAX))
 		return "JSON token count limit exceeded";
-	token->type = kind;
+	token->type = (uint8_t)kind;
+	token->has_nul = reader->has_nul;
 	token->text = reader->text + reader->begun;
 	token->size = reader->kept - reader->begun;
 	token->span = 1;
