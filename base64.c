@@ -1,7 +1,9 @@
 #include "base64.h"
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -9,7 +11,74 @@
 #define VECTORS 1
 #endif
 
-static const char alphabet[64] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+/* Eight bytes that are reckoned with at once, each in a lane of its own, the first in the highest.
+ * A lane must never overflow. */
+#define LANES(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+static uint64_t load_lanes(const void *bytes)
+{
+	uint64_t lanes;
+
+	memcpy(&lanes, bytes, sizeof(lanes));
+	return be64toh(lanes);
+}
+
+static void store_lanes(void *bytes, uint64_t lanes)
+{
+	lanes = htobe64(lanes);
+	memcpy(bytes, &lanes, sizeof(lanes));
+}
+
+/* 0x80 in each lane that holds at least least; none may hold 0x80 or more. */
+static inline uint64_t lanes_from(uint64_t lanes, unsigned least)
+{
+	return (lanes + LANES(0x80 - least)) & LANES(0x80);
+}
+
+/* 1 in each of those lanes. */
+static inline uint64_t ones_from(uint64_t lanes, unsigned least)
+{
+	return lanes_from(lanes, least) >> 7;
+}
+
+/* The characters that stand for the upper 48 bits. */
+static uint64_t encode_lanes(uint64_t bits)
+{
+	uint64_t sixes;
+
+	bits >>= 16;
+	sixes = (bits & 0xFFFFFF000000) << 8 | (bits & 0xFFFFFF);
+	sixes = (sixes & 0x00FFF00000FFF000) << 4 | (sixes & 0x00000FFF00000FFF);
+	sixes = (sixes & 0x0FC00FC00FC00FC0) << 2 | (sixes & 0x003F003F003F003F);
+	return sixes + LANES('A') + ones_from(sixes, 26) * ('a' - 26 - 'A') -
+		ones_from(sixes, 52) * ('a' - 26 - ('0' - 52)) -
+		ones_from(sixes, 62) * ('0' - 52 - ('+' - 62)) +
+		ones_from(sixes, 63) * ('/' - 63 - ('+' - 62));
+}
+
+/* What eight characters stand for, in the upper 48 bits. False if one is foreign. */
+static bool decode_lanes(uint64_t text, uint64_t *bits)
+{
+	uint64_t known = lanes_from(text & LANES(0x7F), '+');
+	uint64_t sixes;
+
+	if (text & LANES(0x80))
+		return false;
+	/* In and out of the alphabet's ranges. */
+	known ^= lanes_from(text, '+' + 1) ^ lanes_from(text, '/') ^ lanes_from(text, '9' + 1) ^
+		lanes_from(text, 'A') ^ lanes_from(text, 'Z' + 1) ^ lanes_from(text, 'a') ^
+		lanes_from(text, 'z' + 1);
+	if (known != LANES(0x80))
+		return false;
+	sixes = text + LANES(62 - '+') - ones_from(text, '/') * ((62 - '+') - (63 - '/')) -
+		ones_from(text, '0') * ((63 - '/') - (52 - '0')) -
+		ones_from(text, 'A') * ((52 - '0') + 'A') - ones_from(text, 'a') * ('a' - 26 - 'A');
+	sixes = (sixes & 0x3F003F003F003F00) >> 2 | (sixes & 0x003F003F003F003F);
+	sixes = (sixes & 0x0FFF00000FFF0000) >> 4 | (sixes & 0x00000FFF00000FFF);
+	sixes = (sixes & 0x00FFFFFF00000000) >> 8 | (sixes & 0x0000000000FFFFFF);
+	*bits = sixes << 16;
+	return true;
+}
 
 #ifdef VECTORS
 
@@ -107,67 +176,79 @@ size_t base64_encode(char *to, const void *bytes, size_t size)
 		to += used / 3 * 4;
 	}
 #endif
+	for (; size >= 8; size -= 6, from += 6, to += 8)
+		store_lanes(to, encode_lanes(load_lanes(from)));
 	while (size > 0) {
-		uint32_t three = (uint32_t)from[0] << 16;
+		unsigned count = size < 3 ? (unsigned)size : 3;
+		uint64_t lanes = 0;
 
-		if (size > 1)
-			three |= (uint32_t)from[1] << 8;
-		if (size > 2)
-			three |= from[2];
-		for (unsigned i = 0; i < 4; i++, three <<= 6)
-			*to++ = i > size ? '=' : alphabet[three >> 18 & 63];
-		from += 3;
-		size -= size < 3 ? size : 3;
+		for (unsigned i = 0; i < count; i++)
+			lanes |= (uint64_t)from[i] << (56 - 8 * i);
+		lanes = encode_lanes(lanes);
+		for (unsigned i = 0; i < 4; i++, lanes <<= 8)
+			*to++ = i > count ? '=' : (char)(lanes >> 56);
+		from += count;
+		size -= count;
 	}
 	return (size_t)(to - begin);
 }
 
-size_t base64_decode(char *text, size_t size)
+/* Decode the beginning of text that has no foreign characters; *to is text or before it, and
+ * follows. Returns where it ends, a multiple of 4 characters. */
+static const char *decode_plain(char **to, const char *text, const char *end)
 {
-	/* One more than the 6 bits that a character stands for; filled in at the first use. */
-	static uint8_t values[256];
-	const char *at = text;
-	const char *end = text + size;
-	uint8_t *to = (uint8_t *)text;
-	uint32_t bits = 0;
-	unsigned sixes = 0;
-	unsigned padding = 0;
-
-	for (unsigned i = 0; values['/'] == 0; i++)
-		values[(uint8_t)alphabet[i]] = (uint8_t)(i + 1);
-	while (at < end) {
-		char byte;
-		unsigned value;
+	uint64_t bits;
 
 #ifdef VECTORS
-		if (sixes == 0 && padding == 0 && vectors_usable()) {
-			size_t used = decode_vectors(to, at, (size_t)(end - at));
+	if (vectors_usable()) {
+		size_t used = decode_vectors((uint8_t *)*to, text, (size_t)(end - text));
 
-			at += used;
-			to += used / 4 * 3;
-			if (at == end)
-				break;
-		}
+		text += used;
+		*to += used / 4 * 3;
+	}
 #endif
+	for (; end - text >= 8 && decode_lanes(load_lanes(text), &bits); text += 8, *to += 6)
+		store_lanes(*to, bits);
+	return text;
+}
+
+size_t base64_decode(char *text, size_t size)
+{
+	const char *at = text;
+	const char *end = text + size;
+	char *to = text;
+	uint64_t group = 0;
+	unsigned count = 0; /* of characters in it */
+	unsigned padding = 0;
+
+	for (;;) {
+		uint64_t bits;
+		char byte;
+
+		if (count == 0 && padding == 0)
+			at = decode_plain(&to, at, end);
+		if (at == end)
+			break;
 		byte = *at++;
-		value = values[(uint8_t)byte];
 		if (byte == '\n' || byte == '\r')
 			continue;
-		if (byte == '=' && sixes >= 2)
+		if (byte == '=' && count >= 2) {
 			padding++;
-		else if (value == 0 || padding > 0)
+			byte = 'A';
+		} else if (padding > 0) {
 			return BASE64_BAD;
-		else
-			value--;
-		bits = bits << 6 | value;
-		if (++sixes == 4) {
-			*to++ = (uint8_t)(bits >> 16);
-			*to++ = (uint8_t)(bits >> 8);
-			*to++ = (uint8_t)bits;
-			sixes = 0;
+		}
+		if (!decode_lanes(LANES((uint64_t)(uint8_t)byte), &bits))
+			return BASE64_BAD;
+		group = group << 6 | bits >> 58;
+		if (++count == 4) {
+			*to++ = (char)(group >> 16);
+			*to++ = (char)(group >> 8);
+			*to++ = (char)group;
+			count = 0;
 		}
 	}
-	if (sixes != 0)
+	if (count != 0)
 		return BASE64_SHORT;
-	return (size_t)(to - (uint8_t *)text) - padding;
+	return (size_t)(to - text) - padding;
 }
