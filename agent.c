@@ -29,8 +29,10 @@
 #define REPLY_BUFFER (64u << 10)
 /* Input that is read before it is parsed: at least as much as a socket holds. */
 #define READ_AHEAD_MAX (256u << 10)
-/* How long a reply of which nobody knows whose it is waits for the next client's first words. */
+/* How long a reply of which nobody knows whose it is waits for the next client's first words… */
 #define HANDSHAKE_MS 100
+/* …or for a client to be there at all. */
+#define GONE_MS 20
 /* How long a reply may wait for a host that does not read it when the agent is to end. */
 #define LAST_REPLY_MS 3000
 
@@ -48,7 +50,7 @@ static struct json_reader reader;
 static bool ending;
 
 /* Whose the requests in the buffer are: see channel_doubtful. */
-static enum { NO_DOUBT, DOUBT, DOUBT_UNTIL_HANDSHAKE } doubt;
+static enum { NO_DOUBT, DOUBT, DOUBT_UNTIL_HANDSHAKE = DOUBT + true } doubt;
 static bool pid_file_taken;
 static int waiting_caller = -1; /* of a daemon that is starting: a pipe to it */
 
@@ -103,20 +105,42 @@ static bool listen_until(int64_t until_ms)
 	return true;
 }
 
-/* A client may have left behind the request in hand. Then the next one begins with a handshake: in
- * the input that came with the request, or a little later. */
-static bool client_is_gone(void)
+/* Has there been a change of clients since this was last asked? */
+static bool client_changed(void)
 {
-	int64_t until_ms = loop_now_ms() + HANDSHAKE_MS;
+	static unsigned known;
+	unsigned before = known;
 
+	known = channel_clients();
+	return known != before;
+}
+
+static void start_doubt(void)
+{
+	doubt = DOUBT + handshake_waits();
+}
+
+/* The client may have left behind the request in hand. Then nobody is there, or the next one begins
+ * with a handshake: in the input that came with the request, or a little later. News of a change
+ * may also be late: of the client's own coming. */
+static bool asker_is_gone(void)
+{
+	int64_t begun_ms = 0;
+
+	if (client_changed())
+		start_doubt();
 	if (doubt == DOUBT_UNTIL_HANDSHAKE && !handshake_waits())
 		doubt = NO_DOUBT;
-	while (doubt == DOUBT && listen_until(until_ms)) {
+	if (doubt == DOUBT)
+		begun_ms = loop_now_ms();
+	while (doubt == DOUBT) {
+		if (!listen_until(begun_ms + (channel_deserted() ? GONE_MS : HANDSHAKE_MS))) {
+			doubt = NO_DOUBT;
+			return channel_deserted();
+		}
 		if (handshake_waits())
 			doubt = DOUBT_UNTIL_HANDSHAKE;
 	}
-	if (doubt == DOUBT)
-		doubt = NO_DOUBT;
 	return doubt != NO_DOUBT;
 }
 
@@ -124,26 +148,25 @@ static bool client_is_gone(void)
  * that asked is gone, or wants no more of it. */
 static bool write_reply(const char *bytes, size_t size)
 {
-	static unsigned client;
 	static bool handshake_seen; /* a reset byte came since this reply was begun */
+	static bool begun;	    /* some of it was written */
 	bool resets = json_writer.flushed || size == REPLY_BUFFER; /* a long reply, 0xFF ends it */
 
-	if (!json_writer.flushed) {
-		client = channel_clients();
-		handshake_seen = false;
-		if (client_is_gone())
-			return false;
-	}
+	if (!json_writer.flushed)
+		handshake_seen = begun = false;
 	while (size > 0) {
 		ssize_t count;
 
 		if (channel_ready())
 			handshake_seen |= read_input(SIZE_MAX, true);
-		if (channel_clients() != client || (resets && handshake_seen))
+		if (begun ? client_changed() : asker_is_gone())
+			return false;
+		if (resets && handshake_seen)
 			return false;
 		count = channel_write(bytes, size);
 		if (count < 0)
 			return false;
+		begun |= count > 0;
 		bytes += count;
 		size -= (size_t)count;
 		if (count == 0 &&
@@ -172,8 +195,6 @@ static void answer_requests(void)
 
 static void serve(void)
 {
-	unsigned client = channel_clients();
-
 	while (!ending) {
 		if (json_reader_busy(&reader))
 			loop_turn(-1);
@@ -182,12 +203,11 @@ static void serve(void)
 		while (channel_ready() && !ending) {
 			(void)read_input(READ_AHEAD_MAX, false);
 			/* What a client left half said must not spoil the next one's words. */
-			if (channel_clients() != client)
+			if (client_changed())
 				json_reader_reset(&reader);
-			client = channel_clients();
-			doubt = !channel_doubtful() ? NO_DOUBT
-				: handshake_waits() ? DOUBT_UNTIL_HANDSHAKE
-						    : DOUBT;
+			doubt = NO_DOUBT;
+			if (channel_doubtful())
+				start_doubt();
 			answer_requests();
 		}
 		channel_settle();

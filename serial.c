@@ -23,10 +23,7 @@
 
 /* How often a device that announces itself to nobody is looked for. */
 #define RETRY_MS 1000
-/* A client that takes over from another may be heard before the driver says that it is there: a
- * reply waits this long for that. */
-#define TAKEOVER_MS 100
-/* And behind room in the queue may be the news that a client has left, so late at most. */
+/* Behind room in the queue may be the news that a client has left, so late at most. */
 #define NEWS_MS 2
 /* What goes to a virtio port at a time: the driver's queue holds 128 such pieces. */
 #define PIECE_MAX 32768
@@ -48,10 +45,9 @@ static unsigned clients;
  * changed, also where polling did not see the gap between them. */
 static unsigned signals;
 static unsigned buffers;
-static unsigned overdue;   /* buffers that were read whose signal may be on its way */
-static bool host_left;	   /* nobody was connected when last looked */
-static bool doubtful;	   /* the last input came together with a change */
-static int64_t away_until; /* of the reply in hand: when waiting for the host ends, or 0 */
+static unsigned overdue; /* buffers that were read whose signal may be on its way */
+static bool host_left;	 /* nobody was connected when last looked */
+static bool doubtful;	 /* the last input came together with a change */
 
 /* The next piece of a reply waits in a pipe, whose pages the driver takes as they are, unless its
  * own signal comes first: so hardly any time passes between the last news of the client and the
@@ -314,6 +310,11 @@ bool channel_doubtful(void)
 	return doubtful;
 }
 
+bool channel_deserted(void)
+{
+	return host_left;
+}
+
 static ssize_t read_virtio(char *to, size_t size)
 {
 	short state;
@@ -423,10 +424,8 @@ ssize_t channel_write(const char *bytes, size_t size)
 		count = write_virtio(bytes, size);
 	else
 		count = write(port, bytes, size);
-	if (count >= 0) {
-		away_until = 0;
+	if (count >= 0)
 		return count;
-	}
 	return errno == EAGAIN || errno == EINTR || errno == ENOMEM ? 0 : -1;
 }
 
@@ -434,22 +433,6 @@ static void room_seen(void *context, short revents)
 {
 	(void)context;
 	(void)revents;
-}
-
-/* The host side is closed, as far as the driver knows: wait for the next client. */
-static bool wait_for_host(void)
-{
-	int64_t left;
-
-	if (away_until == 0)
-		away_until = loop_now_ms() + TAKEOVER_MS;
-	left = away_until - loop_now_ms();
-	if (left <= 0) {
-		away_until = 0;
-		return false;
-	}
-	loop_turn((int)left);
-	return true;
 }
 
 bool channel_wait(bool *replaced, int wait_ms)
@@ -465,8 +448,11 @@ bool channel_wait(bool *replaced, int wait_ms)
 	if (ready)
 		return true;
 	*replaced = true;
-	if (port_state() == POLLHUP)
-		return wait_for_host();
+	if (port_state() == POLLHUP) {
+		/* Who has not noticed that yet looks. */
+		ready = true;
+		return !host_left;
+	}
 	if (!loop_watch(port, POLLOUT, room_seen, NULL))
 		return false;
 	loop_turn(wait_ms);

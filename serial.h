@@ -45,6 +45,8 @@ unsigned channel_clients(void);
 /* Did the input that was read last come together with a change of clients? Then nobody can tell
  * whose it is, the one's who left or the one's who came. */
 bool channel_doubtful(void);
+/* Is nobody there? Known of virtio ports only. */
+bool channel_deserted(void);
 
 /* All that was read has been answered: a client that ended its input can go. */
 void channel_settle(void);
