@@ -49,6 +49,7 @@ static _Alignas(PAGES_ALIGNMENT) struct program {
 } programs[PROGRAMS_MAX];
 
 static unsigned program_count;
+static size_t programs_touched; /* so many slots, as even looking at one takes its page */
 static uint64_t started;
 static uint64_t stored; /* bytes in all stores */
 static uint64_t store_limit;
@@ -181,13 +182,15 @@ static void forget_program(struct program *program)
 	forget_stream(&program->out);
 	forget_stream(&program->err);
 	program->pid = 0;
-	if (--program_count == 0)
+	if (--program_count == 0) {
+		programs_touched = 0;
 		pages_release(programs, sizeof(programs));
+	}
 }
 
 static struct program *find_program(int64_t pid)
 {
-	for (size_t i = 0; i < PROGRAMS_MAX && pid > 0; i++) {
+	for (size_t i = 0; i < programs_touched && pid > 0; i++) {
 		if (programs[i].pid == pid)
 			return &programs[i];
 	}
@@ -216,6 +219,8 @@ static struct program *new_program(void)
 			if (programs[i].pid == 0) {
 				program_count++;
 				pages_keep(programs);
+				if (programs_touched <= i)
+					programs_touched = i + 1;
 				programs[i] = (struct program){
 					.order = started++,
 					.out = {.pipe = -1, .store = -1},
