@@ -73,6 +73,7 @@ static bool read_input(size_t size, bool look)
 		size -= (size_t)count;
 		space = json_reader_space(&reader, &room);
 	}
+	channel_hold_input(room == 0);
 	return found;
 }
 

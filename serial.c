@@ -36,6 +36,7 @@ static bool announced;	  /* it will be announced when it comes */
 static bool retrying;	  /* it is looked for now and then, as nothing announces it */
 
 static bool ready;	 /* channel_read may find something */
+static bool held;	 /* but there is no room for it */
 static bool input_ended; /* a socket's client sends no more */
 static bool hung_up;	 /* and reads no more: its descriptor is no longer watched */
 static unsigned clients;
@@ -273,6 +274,11 @@ bool channel_ready(void)
 	return ready;
 }
 
+void channel_hold_input(bool hold)
+{
+	held = hold;
+}
+
 void channel_settle(void)
 {
 	if (!input_ended)
@@ -395,10 +401,10 @@ static ssize_t write_virtio(const char *bytes, size_t size)
 	if (count <= 0)
 		return count;
 	staged = (size_t)count;
-	if (channel_ready())
+	if (channel_ready() && !held)
 		return 0;
 	hear_signals(SIG_UNBLOCK);
-	count = ready
+	count = ready && !held
 		? 0
 		: splice(stage[0], NULL, port, NULL, staged, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 	hear_signals(SIG_BLOCK);
@@ -445,7 +451,7 @@ bool channel_wait(bool *replaced, int wait_ms)
 		loop_rewatch(port, ready || input_ended ? 0 : POLLIN);
 		return true;
 	}
-	if (ready)
+	if (ready && !held)
 		return true;
 	*replaced = true;
 	if (port_state() == POLLHUP) {

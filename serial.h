@@ -23,6 +23,9 @@ void channel_signalled(void);
 /* Is there input, or something else to be found out by channel_read? */
 bool channel_ready(void);
 
+/* Whether input must wait, as there is no room for it: until then it does not keep replies back. */
+void channel_hold_input(bool hold);
+
 /* Read up to size bytes (at least 1). Returns 0 when there is nothing more for now; by then
  * channel_clients is up to date. Never waits. */
 ssize_t channel_read(char *to, size_t size);
