@@ -29,6 +29,9 @@
 #define REPLY_BUFFER (64u << 10)
 /* Input that is read before it is parsed: at least as much as a socket holds. */
 #define READ_AHEAD_MAX (256u << 10)
+/* So many requests that came together are answered before children and signals have their turn. */
+#define ANSWERS_A_TURN 64
+/* How long a reply of which nobody knows whose it is waits for the next client's first words. */
 /* How long a reply of which nobody knows whose it is waits for the next client's first words… */
 #define HANDSHAKE_MS 100
 /* …or for a client to be there at all. */
@@ -187,9 +190,13 @@ static bool send_reply(const char *bytes, size_t size)
 
 static void answer_requests(void)
 {
+	unsigned answered = 0;
+
 	while (!ending && json_reader_next(&reader) != JSON_MORE) {
 		commands_answer(&reader);
 		json_writer_release();
+		if (++answered % ANSWERS_A_TURN == 0)
+			loop_turn(0);
 	}
 	json_reader_release(&reader);
 }
