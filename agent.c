@@ -306,7 +306,7 @@ static bool take_pid_file(void)
 	int file = open(options.pid_file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	digits[size++] = '\n';
-	pid_file_taken = fcntl(file, F_SETLK, &lock) == 0 && ftruncate(file, 0) == 0 &&
+	pid_file_taken = file >= 0 && fcntl(file, F_SETLK, &lock) == 0 && ftruncate(file, 0) == 0 &&
 		write(file, digits, size) == (ssize_t)size;
 	return pid_file_taken;
 }
@@ -325,8 +325,10 @@ static bool take_state_folder(void)
 		*slash = '/';
 	}
 	file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	if (file < 0)
+		return false;
 	close(file);
-	return file >= 0;
+	return true;
 }
 
 /* Why the start fails: what could not be done with name, and errno. */

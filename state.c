@@ -51,11 +51,11 @@ int64_t state_next_handle(void)
 	text_print(path, sizeof(path), "%s/" STATE_FILE, options.state_dir);
 	file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (next_handle == 0) {
-		next_handle = (int64_t)read_counter(file);
+		next_handle = file < 0 ? 0 : (int64_t)read_counter(file);
 		if (next_handle < FIRST_HANDLE)
 			next_handle = FIRST_HANDLE;
 	}
-	if (!write_counter(file, (uint64_t)next_handle + 1))
+	if (file < 0 || !write_counter(file, (uint64_t)next_handle + 1))
 		log_warning("failed to save the file handle counter in %s: %s", path,
 			error_text(errno));
 	close(file);
