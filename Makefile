@@ -100,9 +100,10 @@ build/dev/tinyqga: $(call objects,dev,$(SOURCES))
 build/static/tinyqga build/static/tinyqga.map &: $(call objects,static,$(STATIC_SOURCES))
 	$(STATIC_CC) $(STATIC_LINK) $(LDFLAGS) -Wl,-Map=build/static/tinyqga.map -o build/static/tinyqga $^
 
-# Nothing that runs needs the table of sections, but only LLVM's strip can do without.
+# Nothing that runs needs the table of sections, but only LLVM's strip can do without, and it refuses
+# what glibc's static programs have there.
 build/tinyqga: build/static/tinyqga
-	$(if $(LLVM_STRIP),$(LLVM_STRIP) --strip-sections,$(STRIP) -R .comment) -o $@ $<
+	$(if $(and $(MUSL),$(LLVM_STRIP)),$(LLVM_STRIP) --strip-sections,$(STRIP) -R .comment) -o $@ $<
 
 build/static/small/%.o: OBJECT_FLAGS := -fno-builtin -fno-tree-loop-distribute-patterns
 # Every byte of a transfer goes through here, also where there are no vectors.
