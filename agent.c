@@ -31,11 +31,9 @@
 #define READ_AHEAD_MAX (256u << 10)
 /* So many requests that came together are answered before children and signals have their turn. */
 #define ANSWERS_A_TURN 64
-/* How long a reply of which nobody knows whose it is waits for the next client's first words. */
-/* How long a reply of which nobody knows whose it is waits for the next client's first words… */
+/* How long a reply of which nobody knows whose it is waits for a client, and for its first words.
+ */
 #define HANDSHAKE_MS 100
-/* …or for a client to be there at all. */
-#define GONE_MS 20
 /* How long a reply may wait for a host that does not read it when the agent is to end. */
 #define LAST_REPLY_MS 3000
 
@@ -52,8 +50,12 @@ static struct json_reader reader;
 
 static bool ending;
 
-/* Whose the requests in the buffer are: see channel_doubtful. */
-static enum { NO_DOUBT, DOUBT, DOUBT_UNTIL_HANDSHAKE = DOUBT + true } doubt;
+/* Who asked for what is in hand. */
+static enum {
+	ASKER_THERE,
+	ASKER_DOUBTFUL, /* clients changed at about that time: see channel_doubtful */
+	ASKER_GONE,	/* nobody wants the replies to what was read, up to a reset byte */
+} asker;
 static bool pid_file_taken;
 static int waiting_caller = -1; /* of a daemon that is starting: a pipe to it */
 
@@ -119,41 +121,49 @@ static bool client_changed(void)
 	return known != before;
 }
 
-static void start_doubt(void)
+/* Wait until it is known whether the client who asked is there. The next one begins with a
+ * handshake, which is read already or comes soon; but news of a change may be late, and of the
+ * client's own coming. */
+static void settle_doubt(void)
 {
-	doubt = DOUBT + handshake_waits();
+	int64_t until_ms = loop_now_ms() + HANDSHAKE_MS;
+
+	asker = ASKER_GONE;
+	while (!handshake_waits()) {
+		bool deserted = channel_deserted();
+
+		if (!listen_until(until_ms)) {
+			if (!deserted)
+				asker = ASKER_THERE;
+			return;
+		}
+		if (deserted && !channel_deserted())
+			until_ms = loop_now_ms() + HANDSHAKE_MS;
+	}
 }
 
-/* The client may have left behind the request in hand. Then nobody is there, or the next one begins
- * with a handshake: in the input that came with the request, or a little later. News of a change
- * may also be late: of the client's own coming. */
 static bool asker_is_gone(void)
 {
-	int64_t begun_ms = 0;
+	static unsigned resets;
 
-	if (client_changed())
-		start_doubt();
-	if (doubt == DOUBT_UNTIL_HANDSHAKE && !handshake_waits())
-		doubt = NO_DOUBT;
-	if (doubt == DOUBT)
-		begun_ms = loop_now_ms();
-	while (doubt == DOUBT) {
-		if (!listen_until(begun_ms + (channel_deserted() ? GONE_MS : HANDSHAKE_MS))) {
-			doubt = NO_DOUBT;
-			return channel_deserted();
-		}
-		if (handshake_waits())
-			doubt = DOUBT_UNTIL_HANDSHAKE;
-	}
-	return doubt != NO_DOUBT;
+	if (reader.resets != resets)
+		asker = ASKER_THERE;
+	resets = reader.resets;
+	if (asker != ASKER_GONE && (client_changed() || channel_deserted()))
+		asker = ASKER_DOUBTFUL;
+	if (asker == ASKER_DOUBTFUL)
+		settle_doubt();
+	return asker == ASKER_GONE;
 }
+
+/* Of the reply in hand: some has been written. */
+static bool begun;
 
 /* Write a piece of a reply, however long the host takes to read it. Returns false when the client
  * that asked is gone, or wants no more of it. */
 static bool write_reply(const char *bytes, size_t size)
 {
 	static bool handshake_seen; /* a reset byte came since this reply was begun */
-	static bool begun;	    /* some of it was written */
 	bool resets = json_writer.flushed || size == REPLY_BUFFER; /* a long reply, 0xFF ends it */
 
 	if (!json_writer.flushed)
@@ -163,9 +173,7 @@ static bool write_reply(const char *bytes, size_t size)
 
 		if (channel_ready())
 			handshake_seen |= read_input(SIZE_MAX, true);
-		if (begun ? client_changed() : asker_is_gone())
-			return false;
-		if (resets && handshake_seen)
+		if ((begun ? client_changed() : asker_is_gone()) || (resets && handshake_seen))
 			return false;
 		count = channel_write(bytes, size);
 		if (count < 0)
@@ -184,7 +192,8 @@ static bool send_reply(const char *bytes, size_t size)
 {
 	if (write_reply(bytes, size))
 		return true;
-	channel_drop_reply();
+	channel_drop_reply(begun);
+	asker = ASKER_GONE;
 	return false;
 }
 
@@ -203,6 +212,8 @@ static void answer_requests(void)
 
 static void serve(void)
 {
+	bool all_read = true;
+
 	while (!ending) {
 		if (json_reader_busy(&reader))
 			loop_turn(-1);
@@ -213,9 +224,9 @@ static void serve(void)
 			/* What a client left half said must not spoil the next one's words. */
 			if (client_changed())
 				json_reader_reset(&reader);
-			doubt = NO_DOUBT;
-			if (channel_doubtful())
-				start_doubt();
+			if (all_read || asker != ASKER_GONE)
+				asker = channel_doubtful() ? ASKER_DOUBTFUL : ASKER_THERE;
+			all_read = !channel_ready();
 			answer_requests();
 		}
 		channel_settle();

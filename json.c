@@ -335,6 +335,7 @@ static enum json_event lex(struct json_reader *reader)
 	if ((uint8_t)byte == RESET_BYTE) {
 		json_reader_reset(reader);
 		reader->parsed++;
+		reader->resets++;
 		return JSON_MORE;
 	}
 	switch (reader->lexing) {

@@ -44,7 +44,7 @@ enum json_event {
 	JSON_BAD,   /* error says what is wrong; the recovery is under way */
 };
 
-/* The reader's state. What a caller may look at: text, tokens, error, limit. */
+/* The reader's state. What a caller may look at: text, tokens, error, limit, resets. */
 struct json_reader {
 	char *text;
 	struct json_token *tokens;
@@ -67,6 +67,7 @@ struct json_reader {
 	uint32_t touched;  /* the highest that filled has been since the last release */
 	uint32_t token_capacity;
 	uint32_t tokens_touched;
+	uint32_t resets; /* how often the byte that drops what is half read has come */
 };
 
 #define JSON_SLACK 16 /* bytes of the buffer that hold no input */

@@ -39,6 +39,7 @@ static bool ready;	 /* channel_read may find something */
 static bool held;	 /* but there is no room for it */
 static bool input_ended; /* a socket's client sends no more */
 static bool hung_up;	 /* and reads no more: its descriptor is no longer watched */
+static bool line_open;	 /* and was sent a part of a line */
 static unsigned clients;
 
 /* The driver queues a signal for each interrupt that brings input, which is for one buffer or more,
@@ -142,7 +143,7 @@ static void close_port(void)
 	}
 	close(port);
 	port = -1;
-	ready = input_ended = hung_up = host_left = false;
+	ready = input_ended = hung_up = line_open = host_left = false;
 	signals = buffers = overdue = 0;
 	clients++;
 }
@@ -378,8 +379,9 @@ ssize_t channel_read(char *to, size_t size)
 	return 0;
 }
 
-void channel_drop_reply(void)
+void channel_drop_reply(bool begun)
 {
+	line_open = is_socket() && begun;
 	if (staged == 0)
 		return;
 	close(stage[0]);
@@ -412,7 +414,7 @@ static ssize_t write_virtio(const char *bytes, size_t size)
 		staged -= (size_t)count;
 	} else if (count < 0 && errno == EINVAL) {
 		/* No virtio port, or none that takes pages. */
-		channel_drop_reply();
+		channel_drop_reply(false);
 		count = write(port, bytes, size);
 	}
 	return count;
@@ -424,12 +426,18 @@ ssize_t channel_write(const char *bytes, size_t size)
 
 	if (port < 0)
 		return -1;
-	if (is_socket())
-		count = send(port, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
-	else if (edges >= 0)
+	if (is_socket()) {
+		count = send(port, line_open ? "\n" : bytes, line_open ? 1 : size,
+			MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (line_open && count > 0) {
+			line_open = false;
+			count = 0;
+		}
+	} else if (edges >= 0) {
 		count = write_virtio(bytes, size);
-	else
+	} else {
 		count = write(port, bytes, size);
+	}
 	if (count >= 0)
 		return count;
 	return errno == EAGAIN || errno == EINTR || errno == ENOMEM ? 0 : -1;

@@ -34,8 +34,8 @@ ssize_t channel_read(char *to, size_t size);
  * or -1 if nobody is there to read it. Never waits. */
 ssize_t channel_write(const char *bytes, size_t size);
 
-/* The rest of a reply will not be written. */
-void channel_drop_reply(void);
+/* The rest of a reply, of which some has been written if it was begun, will not be written. */
+void channel_drop_reply(bool begun);
 
 /* After channel_write found no room: take a turn of the loop, of at most wait_ms (-1: for ever),
  * until there may be some, or input. Sets *replaced if another client may be there by then, in
