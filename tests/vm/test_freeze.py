@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from qga import Client
 
 from vm.conftest import MakeInitramfs
 from vm.guest import agent_pid, read_file, shell
@@ -37,10 +36,10 @@ mount -t vfat /dev/vdd /mnt/vfat
 # A writer on each filesystem, and somebody who shows on the console that time passes.
 WRITERS = """
 for place in / /mnt/xfs /mnt/btrfs; do
-	(n=0; while :; do
-		n=$((n + 1)); echo $n >$place/written; echo "$place wrote $n." >/dev/console
-		usleep 20000
-	done) &
+    (n=0; while :; do
+        n=$((n + 1)); echo $n >$place/written; echo "$place wrote $n." >/dev/console
+        usleep 20000
+    done) &
 done
 n=0
 while :; do n=$((n + 1)); echo "beat $n." >/dev/console; usleep 20000; done

@@ -26,7 +26,7 @@ class Disks:
         if os.geteuid() != 0:
             pytest.skip("a mount namespace needs root")
         self.folder = folder
-        self.points: list[Path] = []
+        self.roots: list[int] = []  # what is mounted, open, wherever it is hidden later
         self.holder = subprocess.Popen(
             ["unshare", "-m", "--propagation", "private", "/bin/sh", "-c", "echo; read end"],
             stdin=subprocess.PIPE,
@@ -59,9 +59,9 @@ class Disks:
         point = self.folder / name
         point.mkdir(parents=True, exist_ok=True)
         if image is None:
-            image = self.make_image(self.folder / f"image{len(self.points)}")
+            image = self.make_image(self.folder / f"image{len(self.roots)}")
         self.run("mount", "-o", "loop", str(image), str(point))
-        self.points.append(point)
+        self.roots.append(os.open(self.inside(point), os.O_RDONLY))
         return point
 
     def inside(self, path: Path) -> Path:
@@ -77,12 +77,14 @@ class Disks:
 
     def thaw(self) -> None:
         """Thaw whatever a test may have left frozen."""
-        for point in self.points:
+        for root in self.roots:
             with contextlib.suppress(OSError):
                 while True:
-                    self.ioctl(point, FITHAW)
+                    fcntl.ioctl(root, FITHAW, 0)
 
     def close(self) -> None:
         """Thaw everything, or it would stay as it is without being mounted, and unmount it."""
         self.thaw()
+        for root in self.roots:
+            os.close(root)
         self.holder.communicate()

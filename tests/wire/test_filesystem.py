@@ -194,7 +194,8 @@ def test_ten_thousand_mounts(disks: Disks, start_agent: StartAgent) -> None:
         assert freeze(client, last, first) == 2
         assert client.call(THAW) == 2
         assert time.monotonic() - began < PATIENCE_S
-        assert read_kib(agent.pid, "status", "VmHWM") - peak < 1024
+        if agent.program.parent.name != "asan":
+            assert read_kib(agent.pid, "status", "VmHWM") - peak < 1024
 
 
 @pytest.mark.ours
