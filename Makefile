@@ -3,7 +3,7 @@
 #   build/asan/tinyqga  with ASan and UBSan       build/unit, build/fuzz  the tests' programs
 
 # The families of commands that are compiled in: one word, one file in commands/.
-COMMANDS ?= session file exec system health
+COMMANDS ?= session file exec filesystem system health
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -50,7 +50,10 @@ SANITIZER_FLAGS := -O1 -g -fno-omit-frame-pointer $(SANITIZERS)
 # A profile is only kept where LLVM_PROFILE_FILE says.
 FUZZ_FLAGS := $(SANITIZER_FLAGS) -fprofile-instr-generate=/dev/null -fcoverage-mapping
 
-SOURCES := $(wildcard *.c) $(COMMANDS:%=commands/%.c)
+# What freezes has no part in the rest where the family is left out.
+WITHOUT := $(if $(filter filesystem,$(COMMANDS)),,freeze.c)
+BASE += $(if $(WITHOUT),-DWITHOUT_FREEZE)
+SOURCES := $(filter-out $(WITHOUT),$(wildcard *.c)) $(COMMANDS:%=commands/%.c)
 STATIC_SOURCES := $(SOURCES) $(if $(MUSL),small/libc.c)
 LIBRARY_SOURCES := $(filter-out agent.c,$(SOURCES))
 UNIT_TESTS := $(patsubst tests/unit/%.c,build/unit/%,$(wildcard tests/unit/test_*.c))

@@ -11,6 +11,7 @@
 
 #include "commands.h"
 #include "error_text.h"
+#include "freeze.h"
 #include "json.h"
 #include "log.h"
 #include "loop.h"
@@ -204,14 +205,36 @@ static void answer_requests(void)
 	while (!ending && json_reader_next(&reader) != JSON_MORE) {
 		commands_answer(&reader);
 		json_writer_release();
+		if (state_frozen) /* perhaps told to end while it came to that */
+			ending = false;
 		if (++answered % ANSWERS_A_TURN == 0)
 			loop_turn(0);
 	}
 	json_reader_release(&reader);
 }
 
+static bool wants_pid_file(void)
+{
+	return options.daemonize || options.pid_file_given;
+}
+
+/* Write the process number to the file, and hold it locked as long as we live. */
+static bool take_pid_file(void)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	char digits[DIGITS_MAX + 1];
+	size_t size = format_number(digits, (uint64_t)getpid(), false);
+	int file = open(options.pid_file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	digits[size++] = '\n';
+	pid_file_taken = file >= 0 && fcntl(file, F_SETLK, &lock) == 0 && ftruncate(file, 0) == 0 &&
+		write(file, digits, size) == (ssize_t)size;
+	return pid_file_taken;
+}
+
 static void serve(void)
 {
+	bool starts_frozen = state_frozen; /* what the start would have written waits */
 	bool all_read = true;
 
 	while (!ending) {
@@ -230,6 +253,11 @@ static void serve(void)
 			answer_requests();
 		}
 		channel_settle();
+		if (starts_frozen && !state_frozen) {
+			starts_frozen = false;
+			if (wants_pid_file())
+				(void)take_pid_file();
+		}
 	}
 }
 
@@ -241,7 +269,7 @@ static void take_signal(int signal)
 		log_reopen();
 	else if (signal != SIGTERM && signal != SIGINT)
 		channel_signalled();
-	else if (commands_frozen())
+	else if (state_frozen)
 		log_warning("not ending while filesystems are frozen");
 	else
 		ending = true;
@@ -308,20 +336,6 @@ static void settle_files(void)
 	}
 }
 
-/* Write the process number to the file, and hold it locked as long as we live. */
-static bool take_pid_file(void)
-{
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	char digits[DIGITS_MAX + 1];
-	size_t size = format_number(digits, (uint64_t)getpid(), false);
-	int file = open(options.pid_file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-	digits[size++] = '\n';
-	pid_file_taken = file >= 0 && fcntl(file, F_SETLK, &lock) == 0 && ftruncate(file, 0) == 0 &&
-		write(file, digits, size) == (ssize_t)size;
-	return pid_file_taken;
-}
-
 /* Make the state folder, and those above it, if it is not there, and see whether files can be
  * written in it. */
 static bool take_state_folder(void)
@@ -351,13 +365,14 @@ static bool fail(const char *what, const char *name)
 
 static bool start(void)
 {
+	freeze_resume();
 	if (!log_open(options.log_file, log_level()))
 		return fail("open log file ", options.log_file);
 	if (options.daemonize && !become_daemon())
 		return fail("go into the background", "");
-	if ((options.daemonize || options.pid_file_given) && !take_pid_file())
+	if (wants_pid_file() && !state_frozen && !take_pid_file())
 		return fail("take pid file ", options.pid_file);
-	if (!take_state_folder()) {
+	if (!state_frozen && !take_state_folder()) {
 		if (options.state_dir_given)
 			return fail("use state folder ", options.state_dir);
 		log_warning("no state is kept: %s: %s", options.state_dir, error_text(errno));

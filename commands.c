@@ -4,6 +4,7 @@
 
 #include "base64.h"
 #include "log.h"
+#include "state.h"
 #include "text.h"
 
 /* The linker puts the rows of all families together, and says where that is. */
@@ -11,8 +12,6 @@ extern const struct command rows_begin[] __asm__("__start_commands");
 extern const struct command rows_end[] __asm__("__stop_commands");
 
 struct command_list commands_allowed, commands_blocked;
-
-static bool frozen;
 
 const struct command *commands_at(size_t index)
 {
@@ -23,20 +22,10 @@ const struct command *commands_at(size_t index)
 
 bool commands_enabled(size_t index)
 {
-	if (frozen)
+	if (state_frozen)
 		return (commands_at(index)->flags & COMMAND_FROZEN) != 0;
 	return !commands_blocked.has[index] &&
 		(!commands_allowed.given || commands_allowed.has[index]);
-}
-
-void commands_set_frozen(bool now)
-{
-	frozen = now;
-}
-
-bool commands_frozen(void)
-{
-	return frozen;
 }
 
 /* ---- Errors ---- */
@@ -313,7 +302,8 @@ static void find_command(struct request *request, const struct json_token *execu
 		fail_at_place(request, "The command %s%.*s has not been found", execute);
 	else if (!commands_enabled(index))
 		reply_error(request, "Command %s has been disabled: %s", request->command->name,
-			frozen ? "the agent is in frozen state" : "the command is not allowed");
+			state_frozen ? "the agent is in frozen state"
+				     : "the command is not allowed");
 	request->not_found = false;
 }
 

@@ -81,11 +81,7 @@ void commands_answer(const struct json_reader *reader);
 
 /* The table, in order: NULL behind the last. */
 const struct command *commands_at(size_t index);
-/* Is it served: what the lists say, unless frozen. */
+/* Is it served: what the lists say; while filesystems are frozen, what its row says. */
 bool commands_enabled(size_t index);
-
-/* While frozen only the rows with COMMAND_FROZEN are served. */
-void commands_set_frozen(bool frozen);
-bool commands_frozen(void);
 
 #endif

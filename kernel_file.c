@@ -101,6 +101,11 @@ bool kernel_file_link(const char *path, char *buffer, size_t size)
 	return count >= 0;
 }
 
+void kernel_file_forget(void)
+{
+	mounts[0].root = mounts[1].root = -1;
+}
+
 bool kernel_file_write(const char *path, const char *text)
 {
 	int file = kernel_file_open(path, O_WRONLY);

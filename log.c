@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "state.h"
 #include "text.h"
 
 /* /dev/kmsg refuses longer records: 1024 bytes less the kernel's own prefix of up to 48. */
@@ -23,7 +24,6 @@ static struct {
 	enum log_level level;
 	const char *path;  /* NULL before the first call */
 	bool has_priority; /* of each line, instead of the time */
-	bool paused;
 } output = {.file = {.fd = STDERR_FILENO, .events = POLLOUT}, .level = LOG_LEVEL_NOTICE};
 
 static int open_syslog(void)
@@ -44,13 +44,15 @@ static int open_syslog(void)
 bool log_open(const char *path, enum log_level level)
 {
 	bool is_syslog = text_equals(path, "syslog");
-	int fd = STDERR_FILENO;
+	int fd;
 
 	/* O_NONBLOCK, because nobody may read a FIFO or a terminal; 0600, because the lines may
 	 * tell what the host sent. */
-	if (is_syslog)
+	if (state_frozen || *path == '\0')
+		fd = STDERR_FILENO;
+	else if (is_syslog)
 		fd = open_syslog();
-	else if (*path)
+	else
 		fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
 			0600);
 	if (fd < 0)
@@ -66,14 +68,8 @@ bool log_open(const char *path, enum log_level level)
 
 void log_reopen(void)
 {
-	if (!output.paused)
+	if (!state_frozen)
 		(void)log_open(output.path, output.level);
-}
-
-void log_pause(bool paused)
-{
-	output.paused = paused;
-	log_reopen();
 }
 
 static void put_prefix(struct text *line, enum log_level level)
@@ -105,7 +101,7 @@ void log_line(enum log_level level, const char *format, ...)
 	struct text line = text_in(bytes, sizeof(bytes));
 	va_list values;
 
-	if (output.paused || level > output.level)
+	if (state_frozen || level > output.level)
 		return;
 	put_prefix(&line, level);
 	va_start(values, format);

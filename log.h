@@ -17,16 +17,13 @@ enum log_level {
  * with mode 0600; /dev/kmsg gets each line with its priority. path stays in use. Lines above level
  * are left out; before the first call the log is stderr at LOG_LEVEL_NOTICE, each
  * line as "tinyqga: text". Returns false, with
- * errno, if path cannot be opened or no syslogd listens; the log then stays as it was. */
+ * errno, if path cannot be opened or no syslogd listens; the log then stays as it was. While
+ * filesystems are frozen nothing is opened, nor written: log_reopen does that afterwards. */
 bool log_open(const char *path, enum log_level level);
 
 /* Open the path again, as after a rotation; the old file stays in use if that fails, and while
- * paused. */
+ * filesystems are frozen. */
 void log_reopen(void);
-
-/* While paused nothing is written, because the log's filesystem may be frozen. Afterwards the path
- * is opened again. */
-void log_pause(bool paused);
 
 /* Write one line: "SECONDS.MICROSECONDS: level: text" as QEMU's agent does, or
  * "<PRIORITY>tinyqga: text" for syslog and the kernel. A format as text.h has it. Control

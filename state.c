@@ -11,6 +11,10 @@
 #include "options.h"
 #include "text.h"
 
+#ifndef WITHOUT_FREEZE
+bool state_frozen;
+#endif
+
 #define FIRST_HANDLE 1000
 
 /* The number has a fixed width, so that a new one replaces the old in one write. */

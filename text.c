@@ -1,6 +1,7 @@
 #include "text.h"
 
 #include <string.h>
+#include <sys/sysmacros.h>
 
 struct text text_in(char *buffer, size_t size)
 {
@@ -134,6 +135,17 @@ const char *parse_digits(const char *text, const char *end, uint64_t *value)
 const char *parse_unsigned(const char *text, uint64_t *value)
 {
 	return parse_digits(text, NULL, value);
+}
+
+bool parse_device(const char *text, dev_t *number)
+{
+	uint64_t first, second;
+	const char *at = parse_unsigned(text, &first);
+
+	if (!at || *at != ':' || !parse_unsigned(at + 1, &second))
+		return false;
+	*number = makedev((unsigned)first, (unsigned)second);
+	return true;
 }
 
 struct character decode_utf8(const char *at, const char *end)

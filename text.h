@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* A string being built. bytes always ends in a NUL that used does not count. */
 struct text {
@@ -45,6 +46,9 @@ size_t format_number(char *digits, uint64_t value, bool is_signed);
 const char *parse_digits(const char *text, const char *end, uint64_t *value);
 /* The same where another byte follows. */
 const char *parse_unsigned(const char *text, uint64_t *value);
+
+/* Read a device's number as the kernel writes it, MAJOR:MINOR; what follows is not looked at. */
+bool parse_device(const char *text, dev_t *number);
 
 /* A character that was read, or -1, and where: behind it, or where it went wrong. */
 struct character {

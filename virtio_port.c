@@ -3,13 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "directory.h"
 #include "kernel_file.h"
+#include "state.h"
 #include "text.h"
 
 #define PORTS "/sys/class/virtio-ports"
@@ -51,16 +53,17 @@ static bool find_device(const char *name, char device[NAME_SIZE])
 static bool device_number(const char *device, dev_t *number)
 {
 	char value[NAME_SIZE];
-	uint64_t first, second;
-	const char *at;
 
-	if (!read_attribute(device, "dev", value))
-		return false;
-	at = parse_unsigned(value, &first);
-	if (!at || *at != ':' || !parse_unsigned(at + 1, &second))
-		return false;
-	*number = makedev((unsigned)first, (unsigned)second);
-	return true;
+	return read_attribute(device, "dev", value) && parse_device(value, number);
+}
+
+/* Does the folder lie on a filesystem that nobody can freeze? */
+static bool is_in_memory(const char *folder)
+{
+	struct statfs status = {0};
+
+	(void)statfs(folder, &status);
+	return status.f_type == TMPFS_MAGIC || status.f_type == RAMFS_MAGIC;
 }
 
 /* Open the node of device in folder, and make it if it is not there. What stands elsewhere than
@@ -68,6 +71,7 @@ static bool device_number(const char *device, dev_t *number)
 static int open_in(const char *folder, const char *device, dev_t number)
 {
 	bool permanent = text_equals(folder, "/dev");
+	bool may_write = !state_frozen || is_in_memory(folder);
 	struct stat status;
 	char path[PATH_MAX];
 	int file;
@@ -75,13 +79,14 @@ static int open_in(const char *folder, const char *device, dev_t number)
 	text_print(path, sizeof(path), "%s/%s", folder, device);
 	/* A node that we made stays when its port goes, and the kernel may go on taking it for what
 	 * it was: it is made anew, and known by a bit that devtmpfs does not set. */
-	if (permanent && fstatat(AT_FDCWD, path, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+	if (may_write && permanent && fstatat(AT_FDCWD, path, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
 		(status.st_rdev != number || status.st_mode & S_ISVTX))
 		(void)unlink(path);
-	if (mknod(path, S_IFCHR | S_ISVTX | 0600, number) != 0 && (errno != EEXIST || !permanent))
+	if (may_write && mknod(path, S_IFCHR | S_ISVTX | 0600, number) != 0 &&
+		(errno != EEXIST || !permanent))
 		return -1;
 	file = open_node(path);
-	if (!permanent)
+	if (may_write && !permanent)
 		(void)unlink(path);
 	return file;
 }
@@ -106,7 +111,8 @@ int virtio_port_open(const char *path)
 		errno = ENOENT;
 		return -1;
 	}
-	(void)mkdir(folders[0], 0755);
+	if (!state_frozen)
+		(void)mkdir(folders[0], 0755);
 	for (unsigned i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
 		file = open_in(folders[i], device, number);
 		if (file >= 0 || errno == EBUSY)

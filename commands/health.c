@@ -13,6 +13,7 @@
 #include "error_text.h"
 #include "kernel_file.h"
 #include "options.h"
+#include "state.h"
 #include "text.h"
 
 #define STATUS_SIZE 4
@@ -151,19 +152,17 @@ static void put_machine(void)
 
 static void health(struct request *request)
 {
-	bool frozen = commands_frozen();
-
 	(void)request;
 	json_begin('{');
 	json_put_key("checks");
 	json_begin('[');
-	if (!frozen) {
+	if (!state_frozen) {
 		put_checks();
 		read_memory();
 		kernel_file_read_line("/proc/sys/kernel/random/boot_id", boot_id, sizeof(boot_id));
 	}
 	json_end(']');
-	if (frozen)
+	if (state_frozen)
 		json_member_bool("frozen", true);
 	put_machine();
 	put_status(worst_status);

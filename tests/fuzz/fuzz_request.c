@@ -5,6 +5,7 @@
  * Covers: commands.c
  */
 #include "commands.h"
+#include "state.h"
 #include "tests/fuzz/harness.h"
 #include "tests/writer.h"
 
@@ -221,7 +222,7 @@ static void restrict_commands(struct request *request)
 
 static void freeze(struct request *request)
 {
-	commands_set_frozen(request_bool(request, 0));
+	state_frozen = request_bool(request, 0);
 }
 
 static void list_commands(struct request *request)
@@ -231,7 +232,7 @@ static void list_commands(struct request *request)
 	(void)request;
 	json_begin('[');
 	for (size_t i = 0; (row = commands_at(i)); i++) {
-		check(!commands_frozen() || commands_enabled(i) == !!(row->flags & COMMAND_FROZEN));
+		check(!state_frozen || commands_enabled(i) == !!(row->flags & COMMAND_FROZEN));
 		if (commands_enabled(i))
 			json_put_string(row->name, strlen(row->name));
 	}
@@ -333,7 +334,7 @@ static void serve(const uint8_t *data, size_t size, size_t step, struct replies 
 	struct json_reader reader;
 
 	to->size = 0;
-	commands_set_frozen(false);
+	state_frozen = false;
 	allow_all();
 	json_reader_init(&reader, text, sizeof(text), tokens, TOKENS_MAX);
 	while (size > 0) {

@@ -16,6 +16,7 @@
 #include "commands.h"
 #include "json.h"
 #include "options.h"
+#include "state.h"
 
 static char reply[1 << 20];
 static size_t reply_size;
@@ -54,7 +55,7 @@ static int make_folder(void **state)
 	strcpy(folder, "/tmp/healthXXXXXX");
 	assert_non_null(mkdtemp(folder));
 	options.health_dir = folder;
-	commands_set_frozen(false);
+	state_frozen = false;
 	return 0;
 }
 
@@ -244,11 +245,11 @@ static void while_frozen_it_tells_what_it_knew(void **state)
 	report("disk", "warn old\n");
 	ask();
 	report("disk", "fail new\n");
-	commands_set_frozen(true);
+	state_frozen = true;
 	assert_checks("warn", "");
 	assert_non_null(strstr(reply, "\"frozen\": true"));
 	assert_non_null(strstr(reply, "\"boot-id\": \""));
-	commands_set_frozen(false);
+	state_frozen = false;
 	assert_checks("fail", "{\"name\": \"disk\", \"status\": \"fail\", \"output\": \"new\"}");
 	assert_null(strstr(reply, "frozen"));
 }
