@@ -59,11 +59,10 @@ const char *block_scan(const char *text, const char *format, unsigned *numbers)
 		}
 		for (*numbers = 0;; text++) {
 			unsigned digit = (unsigned)*text - '0';
-			unsigned letter = ((unsigned)*text | 0x20) - 'a';
 
-			if (letter < 6)
-				digit = letter + 10;
-			if (digit >= base)
+			if (digit > 9)
+				digit = (((unsigned)*text | 0x20) - 'a') + 10;
+			if (digit >= base || (digit > 9) != (*text > '9'))
 				break;
 			*numbers = *numbers * base + digit;
 		}
@@ -304,6 +303,8 @@ static void put_scsi(struct text *serial, const char *path)
 	size_t size_83 = read_page(path, length, "vpd_pg83", page_83);
 
 	kernel_file_line(model, sizeof(model), "%.*s/model", (int)length, path);
+	if (length == 0)
+		return;
 	if (behind(path, "/usb"))
 		put_usb(serial, path, vendor, model);
 	else if (behind(path, "/ata"))
