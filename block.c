@@ -1,5 +1,6 @@
 #include "block.h"
 
+#include <limits.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -40,11 +41,12 @@ enum scsi_number { SCSI_CHANNEL = 4, SCSI_TARGET, SCSI_LUN, SCSI_NUMBERS };
 
 struct address {
 	const char *bus_type;
-	int64_t pci[4]; /* domain, bus, slot and function, or -1 */
-	unsigned bus;
-	unsigned target;
-	unsigned unit;
+	unsigned pci[4]; /* domain, bus, slot and function, or all NONE */
+	unsigned place[3];
 };
+
+#define NONE UINT_MAX /* -1 for clients */
+enum place { PLACE_BUS, PLACE_TARGET, PLACE_UNIT };
 
 const char *block_scan(const char *text, const char *format, unsigned *numbers)
 {
@@ -85,14 +87,21 @@ static const char *behind(const char *path, const char *part)
 	return NULL;
 }
 
+/* Make the path of a name below the first length bytes of a path; it is there until the next. */
+static const char *below(const char *path, size_t length, const char *name)
+{
+	static char place[BLOCK_PATH_SIZE];
+
+	text_print(place, sizeof(place), "%.*s/%s", (int)length, path, name);
+	return place;
+}
+
 bool block_find(struct block *block, const char *folder, const char *link)
 {
-	char place[BLOCK_PATH_SIZE];
 	char target[BLOCK_PATH_SIZE];
 	const char *devices;
 
-	text_print(place, sizeof(place), "%s/%s", folder, link);
-	kernel_file_link(place, target, sizeof(target));
+	kernel_file_link(below(folder, strlen(folder), link), target, sizeof(target));
 	devices = behind(target, "../devices/");
 	if (!devices || !text_print(block->path, sizeof(block->path), "/sys/devices/%s", devices))
 		return false;
@@ -107,10 +116,7 @@ bool block_is_virtual(const struct block *block)
 
 bool block_open_slaves(const struct block *block, struct directory *slaves)
 {
-	char place[BLOCK_PATH_SIZE];
-
-	text_print(place, sizeof(place), "%s/slaves", block->path);
-	return directory_open(slaves, place);
+	return directory_open(slaves, below(block->path, strlen(block->path), "slaves"));
 }
 
 void block_node(const char *name, char node[BLOCK_NODE_SIZE])
@@ -129,30 +135,26 @@ void block_put_node(const char *name)
 }
 
 /* The controller of the first PCI device on the path that is one, with its place; or NULL. */
-static const struct controller *find_controller(const char *path, int64_t pci[4])
+static const struct controller *find_controller(const char *path, unsigned pci[4])
 {
 	const char *part = path;
-	unsigned numbers[4];
 
 	while ((part = strchr(part, '/'))) {
-		const char *end = block_scan(++part, "x:x:x.x", numbers);
-		char place[BLOCK_PATH_SIZE];
+		const char *end = block_scan(++part, "x:x:x.x", pci);
 		char driver[BLOCK_PATH_SIZE];
+		const char *name;
 
 		if (!end || *end != '/')
 			continue;
-		text_print(place, sizeof(place), "%.*s/driver", (int)(end - path), path);
-		kernel_file_link(place, driver, sizeof(driver));
-		for (size_t i = 0; i < CONTROLLER_COUNT; i++) {
-			const char *name = strrchr(driver, '/');
-
-			if (!name || !text_equals(name + 1, controllers[i].driver))
-				continue;
-			for (unsigned n = 0; n < 4; n++)
-				pci[n] = numbers[n];
-			return &controllers[i];
+		kernel_file_link(
+			below(path, (size_t)(end - path), "driver"), driver, sizeof(driver));
+		name = strrchr(driver, '/');
+		for (size_t i = 0; name && i < CONTROLLER_COUNT; i++) {
+			if (text_equals(name + 1, controllers[i].driver))
+				return &controllers[i];
 		}
 	}
+	pci[0] = pci[1] = pci[2] = pci[3] = NONE;
 	return NULL;
 }
 
@@ -160,25 +162,23 @@ static const struct controller *find_controller(const char *path, int64_t pci[4]
  * in the order of the numbers, which go on from controller to controller. False if it has none. */
 static bool find_channel(const char *path, unsigned *rank)
 {
-	const char *name = "ata";
-	const char *at = behind(path, "/ata");
-	char place[BLOCK_PATH_SIZE];
+	const char *name = "/ata";
+	const char *at = behind(path, name);
 	struct directory folder;
 	unsigned number;
 	unsigned other;
 
 	if (!at) {
-		name = "host";
-		at = behind(path, "/host");
+		name = "/host";
+		at = behind(path, name);
 	}
 	if (!at || !block_scan(at, "d", &number))
 		return false;
-	text_print(place, sizeof(place), "%.*s", (int)(at - path) - (int)strlen(name), path);
-	if (!directory_open(&folder, place))
+	if (!directory_open(&folder, below(path, (size_t)(at - path) - strlen(name), "")))
 		return false;
 	*rank = 0;
 	while ((at = directory_next(&folder))) {
-		at = text_after(at, name);
+		at = text_after(at, name + 1);
 		if (at && block_scan(at, "d", &other) && other < number)
 			++*rank;
 	}
@@ -186,18 +186,23 @@ static bool find_channel(const char *path, unsigned *rank)
 	return true;
 }
 
+static bool find_target(const char *path, unsigned scsi[SCSI_NUMBERS])
+{
+	const char *at = behind(path, "/target");
+
+	return at && block_scan(at, "d:d:d/d:d:d:d", scsi);
+}
+
 static void find_address(struct address *address, const char *path)
 {
 	unsigned scsi[SCSI_NUMBERS];
 	unsigned rank = 0;
-	const char *at = behind(path, "/target");
-	bool has_target = at && block_scan(at, "d:d:d/d:d:d:d", scsi);
+	bool has_target = find_target(path, scsi);
 	const struct controller *controller = find_controller(path, address->pci);
-	enum unit unit = UNIT_NONE;
+	enum unit unit = controller ? (enum unit)controller->unit : UNIT_NONE;
 
-	if (controller)
-		unit = (enum unit)controller->unit;
-	else if (behind(path, "/virtio"))
+	address->bus_type = "unknown";
+	if (!controller && behind(path, "/virtio"))
 		controller = VIRTIO;
 	if (!controller || (unit != UNIT_NONE && !has_target) ||
 		(unit >= UNIT_CHANNEL && !find_channel(path, &rank)))
@@ -205,43 +210,53 @@ static void find_address(struct address *address, const char *path)
 	address->bus_type = controller->bus_type;
 	if (controller == VIRTIO && has_target) {
 		address->bus_type = "scsi";
-		address->unit = scsi[SCSI_LUN];
-		if (address->pci[0] < 0) {
-			address->bus = scsi[SCSI_CHANNEL];
-			address->target = scsi[SCSI_TARGET];
+		address->place[PLACE_UNIT] = scsi[SCSI_LUN];
+		if (address->pci[0] == NONE) {
+			address->place[PLACE_BUS] = scsi[SCSI_CHANNEL];
+			address->place[PLACE_TARGET] = scsi[SCSI_TARGET];
 		}
 	} else if (unit == UNIT_RANK) {
-		address->unit = rank;
+		address->place[PLACE_UNIT] = rank;
 	} else if (unit != UNIT_NONE) {
-		address->bus = rank;
-		address->unit = scsi[SCSI_TARGET];
+		address->place[PLACE_BUS] = rank;
+		address->place[PLACE_UNIT] = scsi[SCSI_TARGET];
 	}
+}
+
+/* Read an attribute of the device whose folder is the first length bytes of path. */
+static bool read_attribute(
+	const char *path, size_t length, const char *name, char value[BLOCK_ATTRIBUTE_SIZE])
+{
+	return kernel_file_read_line(below(path, length, name), value, BLOCK_ATTRIBUTE_SIZE) &&
+		*value;
+}
+
+bool block_attribute(const struct block *block, const char *name, char value[BLOCK_ATTRIBUTE_SIZE])
+{
+	return read_attribute(block->path, strlen(block->path), name, value);
 }
 
 /* Read the attribute that the device itself has, or else the nearest around it; an empty one does
  * not count. Returns how much of path leads to whose it is, or 0 if none has it. */
-static size_t find_attribute(const char *path, const char *name, char *value, size_t size)
+static size_t find_attribute(const char *path, const char *name, char value[BLOCK_ATTRIBUTE_SIZE])
 {
 	size_t length = strlen(path);
 
-	while (length > 0) {
-		if (kernel_file_line(value, size, "%.*s/%s", (int)length, path, name) && *value)
-			break;
-		while (length > 0 && path[--length] != '/')
-			;
+	while (length > 0 && !read_attribute(path, length, name, value)) {
+		do
+			length--;
+		while (path[length] != '/');
 	}
 	return length;
 }
 
-#define ATTRIBUTE_SIZE 128
-
 /* Append an attribute as udev's rules do: without blanks at its end. */
 static void put_attribute(struct text *serial, const char *path, const char *name)
 {
-	char value[ATTRIBUTE_SIZE];
+	char value[BLOCK_ATTRIBUTE_SIZE];
 	size_t size;
 
-	if (!find_attribute(path, name, value, sizeof(value)))
+	if (!find_attribute(path, name, value))
 		return;
 	size = strlen(value);
 	while (size > 0 && (unsigned char)value[size - 1] <= ' ')
@@ -264,20 +279,18 @@ static bool is_usb_serial(const char *text)
 /* Append what usb_id makes of a disk whose vendor and model these are. */
 static void put_usb(struct text *serial, const char *path, const char *vendor, const char *model)
 {
-	char value[ATTRIBUTE_SIZE];
+	char value[BLOCK_ATTRIBUTE_SIZE];
 	unsigned scsi[SCSI_NUMBERS];
-	size_t length = find_attribute(path, "idVendor", value, sizeof(value));
-	const char *target = behind(path, "/target");
+	size_t length = find_attribute(path, "idVendor", value);
 
 	disk_serial_put(serial, vendor);
 	text_put(serial, "_", 1);
 	disk_serial_put(serial, model);
-	if (kernel_file_line(value, sizeof(value), "%.*s/serial", (int)length, path) && *value &&
-		is_usb_serial(value)) {
+	if (read_attribute(path, length, "serial", value) && is_usb_serial(value)) {
 		text_put(serial, "_", 1);
 		disk_serial_put(serial, value);
 	}
-	if (target && block_scan(target, "d:d:d/d:d:d:d", scsi))
+	if (find_target(path, scsi))
 		text_format(serial, "-%u:%u", scsi[SCSI_TARGET], scsi[SCSI_LUN]);
 }
 
@@ -285,33 +298,33 @@ static void put_usb(struct text *serial, const char *path, const char *vendor, c
 
 static size_t read_page(const char *path, size_t length, const char *name, char *page)
 {
-	char place[BLOCK_PATH_SIZE];
-	ssize_t size;
+	ssize_t size = kernel_file_read(below(path, length, name), 0, page, PAGE_SIZE_MAX);
 
-	text_print(place, sizeof(place), "%.*s/%s", (int)length, path, name);
-	size = kernel_file_read(place, 0, page, PAGE_SIZE_MAX);
 	return size < 0 ? 0 : (size_t)size;
 }
 
 static void put_scsi(struct text *serial, const char *path)
 {
-	char vendor[ATTRIBUTE_SIZE];
-	char model[ATTRIBUTE_SIZE];
+	char vendor[BLOCK_ATTRIBUTE_SIZE];
+	char model[BLOCK_ATTRIBUTE_SIZE];
 	char page_83[PAGE_SIZE_MAX];
 	char page_80[PAGE_SIZE_MAX];
-	size_t length = find_attribute(path, "vendor", vendor, sizeof(vendor));
-	size_t size_83 = read_page(path, length, "vpd_pg83", page_83);
+	size_t length = find_attribute(path, "vendor", vendor);
+	const struct scsi_disk disk = {
+		vendor,
+		model,
+		page_83,
+		read_page(path, length, "vpd_pg83", page_83),
+		page_80,
+		read_page(path, length, "vpd_pg80", page_80),
+		behind(path, "/ata"),
+	};
 
-	kernel_file_line(model, sizeof(model), "%.*s/model", (int)length, path);
-	if (length == 0)
-		return;
-	if (behind(path, "/usb"))
+	read_attribute(path, length, "model", model);
+	if (!behind(path, "/usb"))
+		disk_serial_put_scsi(serial, &disk);
+	else if (length > 0)
 		put_usb(serial, path, vendor, model);
-	else if (behind(path, "/ata"))
-		disk_serial_put_ata(serial, page_83, size_83);
-	else
-		disk_serial_put_scsi(serial, vendor, model, page_83, size_83, page_80,
-			read_page(path, length, "vpd_pg80", page_80));
 }
 
 static void put_serial(const struct block *block)
@@ -335,38 +348,38 @@ static void put_serial(const struct block *block)
 		json_member_text("serial", bytes);
 }
 
-/* Write an object; its names stand behind one another. */
-static void put_numbers(const char *key, const char *names, const int64_t numbers[4])
+/* Write members; their names stand behind one another. */
+static void put_numbers(const char *names, const unsigned *numbers, unsigned count)
 {
-	json_put_key(key);
-	json_begin('{');
-	for (unsigned i = 0; i < 4; i++) {
-		json_member_int(names, numbers[i]);
+	for (; count > 0; count--) {
+		json_member_int(names, (int)*numbers++);
 		names += strlen(names) + 1;
 	}
-	json_end('}');
 }
 
 void block_put_address(const struct block *block)
 {
-	struct address address = {.bus_type = "unknown", .pci = {-1, -1, -1, -1}};
+	struct address address = {.place = {0}};
 	unsigned ccw[7];
 	const char *at = behind(block->path, "/devices/css");
 
 	find_address(&address, block->path);
 	json_begin('{');
-	put_numbers("pci-controller", "domain\0bus\0slot\0function", address.pci);
+	json_put_key("pci-controller");
+	json_begin('{');
+	put_numbers("domain\0bus\0slot\0function", address.pci, 4);
+	json_end('}');
 	json_member_text("bus-type", address.bus_type);
-	json_member_uint("bus", address.bus);
-	json_member_uint("target", address.target);
-	json_member_uint("unit", address.unit);
+	put_numbers("bus\0target\0unit", address.place, 3);
 	put_serial(block);
 	json_put_key("dev");
 	block_put_node(block->name);
 	if (at && block_scan(at, "x/x.x.x/x.x.x", ccw)) {
-		const int64_t numbers[] = {ccw[1], ccw[2], ccw[3], ccw[6]};
-
-		put_numbers("ccw-address", "cssid\0ssid\0subchno\0devno", numbers);
+		json_put_key("ccw-address");
+		json_begin('{');
+		ccw[4] = ccw[6];
+		put_numbers("cssid\0ssid\0subchno\0devno", ccw + 1, 4);
+		json_end('}');
 	}
 	json_end('}');
 }

@@ -11,6 +11,8 @@
 #define BLOCK_PATH_SIZE 1024
 #define BLOCK_NODE_SIZE 272 /* "/dev/" and the longest name of a file */
 
+#define BLOCK_ATTRIBUTE_SIZE 128 /* longer ones are cut */
+
 struct block {
 	char path[BLOCK_PATH_SIZE]; /* its folder in sysfs: /sys/devices/.../vda */
 	const char *name;	    /* in path, the kernel's: vda, cciss!c0d0 */
@@ -22,6 +24,9 @@ bool block_find(struct block *block, const char *folder, const char *link);
 
 /* Does it exist in the kernel alone, as loop, md and dm devices do? */
 bool block_is_virtual(const struct block *block);
+
+/* Read an attribute of the device, or what is below its folder. False if it is absent or empty. */
+bool block_attribute(const struct block *block, const char *name, char value[BLOCK_ATTRIBUTE_SIZE]);
 
 /* Open the folder that has the names of the devices which a disk is made of. False, with errno, if
  * there is none. */

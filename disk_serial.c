@@ -51,16 +51,16 @@ void disk_serial_clean(char *serial, const char *allowed)
 	const char *end = serial + strlen(serial);
 
 	while (serial < end) {
-		size_t size = (size_t)(decode_utf8(serial, end).at - serial);
+		struct character character = decode_utf8(serial, end);
 
-		if (size > 1 && decode_utf8(serial, end).code >= 0) {
-			serial += size;
+		if (character.code > 0x7F) {
+			serial += character.at - serial;
 		} else if (belongs(*serial, allowed)) {
 			serial++;
 		} else if (serial[0] == '\\' && serial[1] == 'x') {
 			serial += 2;
 		} else {
-			*serial = is_blank(*serial) && strchr(allowed, ' ') ? ' ' : '_';
+			*serial = is_blank(*serial) && *allowed ? ' ' : '_';
 			serial++;
 		}
 	}
@@ -126,36 +126,30 @@ static void put_name(struct text *raw, const char *header, const char *end, bool
 	}
 }
 
-void disk_serial_put_scsi(struct text *serial, const char *vendor, const char *model,
-	const char *page_83, size_t size_83, const char *page_80, size_t size_80)
+void disk_serial_put_scsi(struct text *serial, const struct scsi_disk *disk)
 {
 	char bytes[DISK_SERIAL_SIZE];
 	struct text raw = text_in(bytes, sizeof(bytes));
-	const char *designator = find_designator(page_83, size_83, 0, RANKS_END);
+	const char *vendor = disk->vendor;
+	const char *model = disk->model;
+	const char *header = disk->page_80;
+	const char *end = header + disk->size_80;
+	const char *designator = find_designator(disk->page_83, disk->size_83,
+		disk->is_ata ? T10_ASCII : 0, disk->is_ata ? T10_ASCII + 1 : RANKS_END);
+	size_t skipped = disk->is_ata ? 1 + VENDOR_SIZE : 0;
+	char kind = 'S';
 
 	if (designator) {
-		unsigned type = designator[1] & 0x0F;
-
-		text_format(&raw, "%u", type);
-		if (type == VENDOR_SPECIFIC)
-			text_format(&raw, "%s%s", vendor, model);
-		put_name(
-			&raw, designator, page_83 + size_83, (designator[0] & 0x0F) == CODE_BINARY);
-	} else if (size_80 > HEADER_SIZE) {
-		text_format(&raw, "S%s%s", vendor, model);
-		put_name(&raw, page_80, page_80 + size_80, false);
+		header = designator;
+		end = disk->page_83 + disk->size_83;
+		kind = (char)('0' + (designator[1] & 0x0F));
+		if (kind != '0' + VENDOR_SPECIFIC)
+			vendor = model = "";
+	} else if (disk->is_ata || disk->size_80 <= HEADER_SIZE) {
+		return;
 	}
-	disk_serial_put(serial, bytes);
-}
-
-void disk_serial_put_ata(struct text *serial, const char *page_83, size_t size_83)
-{
-	char bytes[DISK_SERIAL_SIZE];
-	struct text raw = text_in(bytes, sizeof(bytes));
-	const char *designator = find_designator(page_83, size_83, T10_ASCII, T10_ASCII + 1);
-
-	if (designator)
-		put_name(&raw, designator, page_83 + size_83, false);
-	if (raw.used > VENDOR_SIZE)
-		disk_serial_put(serial, bytes + VENDOR_SIZE);
+	text_format(&raw, "%c%s%s", kind, vendor, model);
+	put_name(&raw, header, end, designator && (designator[0] & 0x0F) == CODE_BINARY);
+	if (raw.used > skipped)
+		disk_serial_put(serial, bytes + skipped);
 }
