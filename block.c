@@ -1,8 +1,12 @@
 #include "block.h"
 
+#include <fcntl.h>
 #include <limits.h>
+#include <linux/hdreg.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "directory.h"
 #include "disk_serial.h"
@@ -266,6 +270,17 @@ static void put_attribute(struct text *serial, const char *path, const char *nam
 	text_put(serial, value, size);
 }
 
+/* Append a further part of a serial number that a helper of udev's makes, if it is not empty. */
+static void put_part(struct text *serial, const char *name)
+{
+	size_t before = serial->used;
+
+	text_put(serial, "_", 1);
+	disk_serial_put(serial, name);
+	if (serial->used == before + 1)
+		serial->bytes[serial->used = before] = '\0';
+}
+
 /* usb_id takes a number of the device for none if it has other characters. */
 static bool is_usb_serial(const char *text)
 {
@@ -284,12 +299,9 @@ static void put_usb(struct text *serial, const char *path, const char *vendor, c
 	size_t length = find_attribute(path, "idVendor", value);
 
 	disk_serial_put(serial, vendor);
-	text_put(serial, "_", 1);
-	disk_serial_put(serial, model);
-	if (read_attribute(path, length, "serial", value) && is_usb_serial(value)) {
-		text_put(serial, "_", 1);
-		disk_serial_put(serial, value);
-	}
+	put_part(serial, model);
+	if (read_attribute(path, length, "serial", value) && is_usb_serial(value))
+		put_part(serial, value);
 	if (find_target(path, scsi))
 		text_format(serial, "-%u:%u", scsi[SCSI_TARGET], scsi[SCSI_LUN]);
 }
@@ -303,8 +315,36 @@ static size_t read_page(const char *path, size_t length, const char *name, char 
 	return size < 0 ? 0 : (size_t)size;
 }
 
-static void put_scsi(struct text *serial, const char *path)
+/* Where ATA's IDENTIFY DEVICE has the serial number and the model, in bytes. */
+#define IDENTITY_SIZE 512
+#define IDENTITY_SERIAL 20
+#define IDENTITY_SERIAL_END 40
+#define IDENTITY_MODEL 54
+#define IDENTITY_MODEL_END 94
+
+/* Ask the driver of an ATA device for what ata_id says of it: of a CD drive sysfs does not tell. */
+static void put_ata(struct text *serial, const char *name)
 {
+	char identity[IDENTITY_SIZE];
+	char node[BLOCK_NODE_SIZE];
+	int file;
+
+	block_node(name, node);
+	file = kernel_file_open(node, O_RDONLY);
+	if (file < 0)
+		return;
+	if (ioctl(file, HDIO_GET_IDENTITY, identity) == 0) {
+		identity[IDENTITY_SERIAL_END] = '\0';
+		identity[IDENTITY_MODEL_END] = '\0';
+		disk_serial_put(serial, identity + IDENTITY_MODEL);
+		put_part(serial, identity + IDENTITY_SERIAL);
+	}
+	close(file);
+}
+
+static void put_scsi(struct text *serial, const struct block *block)
+{
+	const char *path = block->path;
 	char vendor[BLOCK_ATTRIBUTE_SIZE];
 	char model[BLOCK_ATTRIBUTE_SIZE];
 	char page_83[PAGE_SIZE_MAX];
@@ -321,10 +361,13 @@ static void put_scsi(struct text *serial, const char *path)
 	};
 
 	read_attribute(path, length, "model", model);
-	if (!behind(path, "/usb"))
+	if (!behind(path, "/usb")) {
 		disk_serial_put_scsi(serial, &disk);
-	else if (length > 0)
+		if (disk.is_ata && serial->used == 0)
+			put_ata(serial, block->name);
+	} else if (length > 0) {
 		put_usb(serial, path, vendor, model);
+	}
 }
 
 static void put_serial(const struct block *block)
@@ -338,7 +381,7 @@ static void put_serial(const struct block *block)
 		put_attribute(&serial, block->path, "serial");
 		put_attribute(&serial, block->path, "nsid");
 	} else if (text_after(block->name, "sd") || text_after(block->name, "sr")) {
-		put_scsi(&serial, block->path);
+		put_scsi(&serial, block);
 	} else if (text_after(block->name, "vd") || text_after(block->name, "mmcblk")) {
 		put_attribute(&serial, block->path, "serial");
 		allowed = DISK_SERIAL_AS_IS;
