@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "block.h"
@@ -48,7 +49,8 @@ static bool read_smart(const char *name, uint8_t log[SMART_SIZE])
 	block_node(name, node);
 	file = open(node, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (file >= 0) {
-		done = ioctl(file, (int)NVME_IOCTL_ADMIN_CMD, &command) == 0;
+		/* The C libraries do not agree on the type of ioctl's request. */
+		done = syscall(SYS_ioctl, file, NVME_IOCTL_ADMIN_CMD, &command) == 0;
 		close(file);
 	}
 	return done;
