@@ -472,10 +472,10 @@ static void put_below(const char *number, unsigned depth)
 			return;
 	}
 	while ((slave = directory_next(&slaves))) {
-		char below[DEVICE_NUMBER_SIZE];
+		char lower[DEVICE_NUMBER_SIZE];
 
-		kernel_file_line(below, sizeof(below), "%s/slaves/%s/dev", block.path, slave);
-		put_below(below, depth + 1);
+		kernel_file_line(lower, sizeof(lower), "%s/slaves/%s/dev", block.path, slave);
+		put_below(lower, depth + 1);
 	}
 	directory_close(&slaves);
 }
