@@ -6,6 +6,7 @@
 #include <linux/mount.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -31,6 +32,15 @@ static int mount_detached(const char *type)
 	return root;
 }
 
+/* Is nothing in the folder, so that nothing is mounted there? A file system that does not count its
+ * folders' links says 1. */
+static bool is_empty(const char *folder)
+{
+	struct stat status;
+
+	return fstatat(AT_FDCWD, folder, &status, 0) != 0 || status.st_nlink <= 2;
+}
+
 int kernel_file_open(const char *path, int flags)
 {
 	int file;
@@ -42,7 +52,7 @@ int kernel_file_open(const char *path, int flags)
 	for (unsigned i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
 		const char *rest = text_after(path, mounts[i].below);
 
-		if (!rest)
+		if (!rest || !is_empty(mounts[i].below))
 			continue;
 		if (mounts[i].root < 0)
 			mounts[i].root = mount_detached(mounts[i].type);

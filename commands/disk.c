@@ -1,0 +1,261 @@
+/* The disks: what there is, how it is attached, and what was read and written.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/nvme_ioctl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "block.h"
+#include "commands.h"
+#include "directory.h"
+#include "error_text.h"
+#include "lines.h"
+#include "text.h"
+
+/* NVM Express Base Specification 2.0: 5.16, Get Log Page, and 5.16.1.3, SMART /
+ * Health. */
+#define NVME_GET_LOG_PAGE 0x02
+#define NVME_LOG_SMART 0x02
+#define NVME_LOG_RETAIN_EVENT (1u << 15)
+#define NVME_ALL_NAMESPACES UINT32_MAX
+#define SMART_SIZE 512
+
+static uint64_t little_endian(const uint8_t *bytes, unsigned size)
+{
+	uint64_t value = 0;
+
+	while (size > 0)
+		value = value << 8 | bytes[--size];
+	return value;
+}
+
+static bool read_smart(const char *name, uint8_t log[SMART_SIZE])
+{
+	struct nvme_passthru_cmd command = {
+		.opcode = NVME_GET_LOG_PAGE,
+		.nsid = NVME_ALL_NAMESPACES,
+		.addr = (uintptr_t)log,
+		.data_len = SMART_SIZE,
+		.cdw10 = NVME_LOG_SMART | NVME_LOG_RETAIN_EVENT | (SMART_SIZE / 4 - 1) << 16,
+	};
+	char node[BLOCK_NODE_SIZE];
+	bool done = false;
+	int file;
+
+	block_node(name, node);
+	file = open(node, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (file >= 0) {
+		/* The C libraries do not agree on the type of ioctl's request. */
+		done = syscall(SYS_ioctl, file, NVME_IOCTL_ADMIN_CMD, &command) == 0;
+		close(file);
+	}
+	return done;
+}
+
+/* A value of 16 bytes, as clients want it. */
+static void put_halves(const char *name, const uint8_t *bytes)
+{
+	for (unsigned half = 0; half < 2; half++) {
+		char key[32];
+
+		text_print(key, sizeof(key), "%s-%s", name, half ? "hi" : "lo");
+		json_member_uint(key, little_endian(bytes + 8 * half, 8));
+	}
+}
+
+static void put_smart(const char *disk)
+{
+	/* The values of the log in their order, each after how many bytes it has. */
+	static const char values[] =
+		"\1critical-warning\0\2temperature\0\1available-spare\0"
+		"\1available-spare-threshold\0\1percentage-used\0\32\0"
+		"\20data-units-read\0\20data-units-written\0\20host-read-commands\0"
+		"\20host-write-commands\0\20controller-busy-time\0\20power-cycles\0"
+		"\20power-on-hours\0\20unsafe-shutdowns\0\20media-errors\0"
+		"\20number-of-error-log-entries\0";
+	uint8_t log[SMART_SIZE];
+	const uint8_t *at = log;
+
+	if (!text_after(disk, "nvme") || !read_smart(disk, log))
+		return;
+	json_put_key("smart");
+	json_begin('{');
+	json_member_text("type", "nvme");
+	for (const char *name = values; *name; name += strlen(name) + 1) {
+		unsigned size = (unsigned)*name++;
+
+		if (size <= 2)
+			json_member_uint(name, little_endian(at, size));
+		else if (*name)
+			put_halves(name, at);
+		at += size;
+	}
+	json_end('}');
+}
+
+static void begin_row(const char *name, bool partition)
+{
+	json_begin('{');
+	json_put_key("name");
+	block_put_node(name);
+	json_member_bool("partition", partition);
+	json_put_key("dependencies");
+	json_begin('[');
+}
+
+static void put_disk(const struct block *block)
+{
+	struct directory slaves;
+	const char *slave;
+	char alias[BLOCK_ATTRIBUTE_SIZE]; /* which is the most that the device mapper
+					     allows */
+
+	begin_row(block->name, false);
+	if (block_open_slaves(block, &slaves)) {
+		while ((slave = directory_next(&slaves)))
+			block_put_node(slave);
+		directory_close(&slaves);
+	}
+	json_end(']');
+	if (block_attribute(block, "dm/name", alias))
+		json_member_text("alias", alias);
+	if (!block_is_virtual(block)) {
+		json_put_key("address");
+		block_put_address(block);
+	}
+	put_smart(block->name);
+	json_end('}');
+}
+
+/* Is it the name of a partition of disk: followed by its number, perhaps with a
+ * p between? */
+static bool is_partition(const char *name, const char *disk)
+{
+	const char *number = text_after(name, disk);
+
+	if (number && *number == 'p')
+		number++;
+	return number && *number >= '0' && *number <= '9';
+}
+
+static void put_partitions(const struct block *block)
+{
+	struct directory folder;
+	const char *name;
+
+	if (!directory_open(&folder, block->path))
+		return;
+	while ((name = directory_next(&folder))) {
+		if (!is_partition(name, block->name))
+			continue;
+		begin_row(name, true);
+		block_put_node(block->name);
+		json_end(']');
+		json_end('}');
+	}
+	directory_close(&folder);
+}
+
+static void fail_to_open(struct request *request, const char *path)
+{
+	reply_error(request, "failed to open %s: %s", path, error_text(errno));
+}
+
+static void get_disks(struct request *request)
+{
+	struct directory folder;
+	struct block block;
+	const char *name;
+	char value[BLOCK_ATTRIBUTE_SIZE];
+
+	if (!directory_open(&folder, "/sys/block")) {
+		fail_to_open(request, "/sys/block");
+		return;
+	}
+	json_begin('[');
+	while ((name = directory_next(&folder))) {
+		/* A path to a disk that has several is hidden: it has neither number nor
+		 * node. */
+		if (!block_find(&block, "/sys/block", name) ||
+			!block_attribute(&block, "dev", value) ||
+			!block_attribute(&block, "size", value) || text_equals(value, "0"))
+			continue;
+		put_disk(&block);
+		put_partitions(&block);
+	}
+	json_end(']');
+	directory_close(&folder);
+}
+
+/* The columns of a line (the kernel's Documentation/admin-guide/iostats.rst),
+ * behind the name. */
+static const char columns[] = "read-ios\0read-merges\0read-sectors\0read-ticks\0"
+			      "write-ios\0write-merges\0write-sectors\0write-ticks\0"
+			      "ios-pgr\0total-ticks\0weight-ticks\0"
+			      "discard-ios\0discard-merges\0discard-sectors\0discard-ticks\0"
+			      "flush-ios\0flush-ticks\0";
+#define COLUMNS_MAX 17
+/* Partitions had no more before Linux 2.6.25. */
+static const char few_columns[] = "read-ios\0read-sectors\0write-ios\0write-sectors\0";
+#define FEW_COLUMNS 4
+/* Before them are major and minor number and the name. */
+#define NAME_AT 2
+#define STATS_AT 3
+
+static void put_stats(char *line)
+{
+	uint64_t values[STATS_AT + COLUMNS_MAX];
+	const char *name = NULL;
+	unsigned count = 0;
+
+	while (count < STATS_AT + COLUMNS_MAX) {
+		const char *word = lines_word(&line);
+
+		if (count == NAME_AT)
+			name = word;
+		else if (!parse_unsigned(word, &values[count]))
+			break;
+		count++;
+	}
+	if (count < STATS_AT + FEW_COLUMNS)
+		return;
+	json_begin('{');
+	json_member_text("name", name);
+	json_member_uint("major", values[0]);
+	json_member_uint("minor", values[1]);
+	json_put_key("stats");
+	json_begin('{');
+	name = count == STATS_AT + FEW_COLUMNS ? few_columns : columns;
+	for (unsigned at = STATS_AT; at < count; at++) {
+		json_member_uint(name, values[at]);
+		name += strlen(name) + 1;
+	}
+	json_end('}');
+	json_end('}');
+}
+
+static void get_diskstats(struct request *request)
+{
+	static const char path[] = "/proc/diskstats";
+	struct lines lines;
+	char *line;
+
+	if (!lines_open(&lines, path, 0)) {
+		fail_to_open(request, path);
+		return;
+	}
+	json_begin('[');
+	while ((line = lines_next(&lines)))
+		put_stats(line);
+	json_end(']');
+	lines_close(&lines);
+}
+
+COMMANDS = {
+	{"guest-get-disks", "", 0, get_disks},
+	{"guest-get-diskstats", "", 0, get_diskstats},
+};
