@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "kernel_file.h"
 #include "loop.h"
 #include "spawn.h"
 
@@ -63,6 +64,7 @@ static pid_t start_work(const struct child *child, int store)
 	if (pid == 0) {
 		dup2(store, 3);
 		spawn_close_from(4);
+		kernel_file_forget();
 		setsid();
 		loop_reset_signals();
 		_exit(child->work(3));

@@ -113,3 +113,9 @@ bool kernel_file_write(const char *path, const char *text)
 	errno = count < 0 ? error : EIO;
 	return count == size;
 }
+
+void kernel_file_forget(void)
+{
+	for (unsigned i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++)
+		mounts[i].root = -1;
+}

@@ -32,4 +32,7 @@ bool kernel_file_link(const char *path, char *buffer, size_t size);
  * kernel did not take all of it. */
 bool kernel_file_write(const char *path, const char *text);
 
+/* Our own mounts are gone, since all descriptors were closed. */
+void kernel_file_forget(void);
+
 #endif

@@ -136,6 +136,27 @@ const char *parse_unsigned(const char *text, uint64_t *value)
 	return parse_digits(text, NULL, value);
 }
 
+const char *parse_hex(const char *text, const char *end, uint64_t *value)
+{
+	const char *at = text;
+	uint64_t sum = 0;
+
+	for (; at != end; at++) {
+		unsigned digit = (unsigned)*at - '0';
+
+		if (digit > 9) {
+			digit = ((unsigned)*at | 0x20) - 'a' + 10;
+			if (digit < 10 || digit > 15)
+				break;
+		}
+		if (sum >> 60)
+			return NULL;
+		sum = sum << 4 | digit;
+	}
+	*value = sum;
+	return at == text ? NULL : at;
+}
+
 struct character decode_utf8(const char *at, const char *end)
 {
 	uint8_t lead = (uint8_t)*at;

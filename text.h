@@ -46,6 +46,9 @@ const char *parse_digits(const char *text, const char *end, uint64_t *value);
 /* The same where another byte follows. */
 const char *parse_unsigned(const char *text, uint64_t *value);
 
+/* The same with hexadecimal digits. */
+const char *parse_hex(const char *text, const char *end, uint64_t *value);
+
 /* A character that was read, or -1, and where: behind it, or where it went wrong. */
 struct character {
 	const char *at;

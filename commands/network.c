@@ -1,0 +1,378 @@
+/* The network: its interfaces with their addresses, and the routes. */
+#include <errno.h>
+#include <net/if.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/if_arp.h>
+#include <linux/rtnetlink.h>
+
+#include "address.h"
+#include "ascending.h"
+#include "commands.h"
+#include "error_text.h"
+#include "lines.h"
+#include "netlink.h"
+#include "scratch.h"
+
+/* ---- Interfaces ---- */
+
+#define HARDWARE_SIZE 6 /* that is always told */
+#define HARDWARE_MAX 32 /* MAX_ADDR_LEN of the kernel */
+/* While others change the addresses, a list may come out wrong every time. */
+#define TRIES_MAX 16
+
+/* The interface that is being told. */
+static struct {
+	int socket;
+	int error;
+	uint32_t index;
+	char name[IF_NAMESIZE];
+	char hardware[ADDRESS_TEXT_SIZE];
+	/* An address may be labelled with an alias, which then passes for an interface. */
+	char label[IF_NAMESIZE]; /* the name or alias whose addresses are told */
+	char next[IF_NAMESIZE];	 /* the least alias behind it */
+	bool again;		 /* the list of addresses is read once more */
+	bool listed;		 /* one was told */
+	unsigned told;
+} interface;
+
+/* Marks of the addresses that were told, so that in the next try they are not told again. */
+#define MARKS_MAX ((SCRATCH_SIZE - ASCENDING_SIZE - NETLINK_BUFFER_SIZE) / sizeof(uint64_t))
+
+static bool told_before(const uint8_t *bytes, size_t size, unsigned prefix)
+{
+	uint64_t *marks = (void *)(scratch + NETLINK_BUFFER_SIZE);
+	/* FNV-1a */
+	uint64_t mark = 0xCBF29CE484222325;
+
+	for (size_t i = 0; i <= size; i++)
+		mark = (mark ^ (i < size ? bytes[i] : prefix)) * 0x100000001B3;
+	for (unsigned i = 0; interface.again && i < interface.told; i++) {
+		if (marks[i] == mark)
+			return true;
+	}
+	if (interface.told < MARKS_MAX)
+		marks[interface.told++] = mark;
+	return false;
+}
+
+/* Copy a name from an attribute that may be anything. */
+static void copy_name(char *name, const char *bytes, size_t size)
+{
+	struct text text = text_in(name, IF_NAMESIZE);
+
+	text_put(&text, bytes, size);
+}
+
+/* Does an address with this label belong to what is shown? If not, another may come next. */
+static bool is_shown(const char *label)
+{
+	bool is_alias = strcmp(interface.label, interface.name) != 0;
+
+	if (strcmp(label, interface.label) == 0)
+		return true;
+	if (strcmp(label, interface.name) != 0 &&
+		(!is_alias || strcmp(label, interface.label) > 0) &&
+		(interface.next[0] == '\0' || strcmp(label, interface.next) < 0))
+		copy_name(interface.next, label, strlen(label));
+	return false;
+}
+
+static void take_address(const struct nlmsghdr *message)
+{
+	const struct ifaddrmsg *address = NLMSG_DATA(message);
+	char bytes[ADDRESS_TEXT_SIZE];
+	struct text text = text_in(bytes, sizeof(bytes));
+	char label[IF_NAMESIZE];
+	size_t size;
+	size_t label_size;
+	/* Where there is a peer, the other is the peer's. */
+	const void *value = netlink_attribute(message, sizeof(*address), IFA_LOCAL, &size);
+	const char *given = netlink_attribute(message, sizeof(*address), IFA_LABEL, &label_size);
+
+	if (size == 0)
+		value = netlink_attribute(message, sizeof(*address), IFA_ADDRESS, &size);
+	if (address->ifa_index != interface.index ||
+		size != (address->ifa_family == AF_INET ? 4 : 16) ||
+		(address->ifa_family != AF_INET && address->ifa_family != AF_INET6))
+		return;
+	if (label_size == 0) {
+		given = interface.name;
+		label_size = strlen(given);
+	}
+	copy_name(label, given, label_size);
+	if (!is_shown(label) || told_before(value, size, address->ifa_prefixlen))
+		return;
+	if (!interface.listed) {
+		json_put_key("ip-addresses");
+		json_begin('[');
+	}
+	interface.listed = true;
+	address_put(&text, value, size);
+	json_begin('{');
+	json_member_text("ip-address", bytes);
+	json_member_text("ip-address-type", size == 4 ? "ipv4" : "ipv6");
+	json_member_uint("prefix", address->ifa_prefixlen);
+	json_end('}');
+}
+
+static void put_statistics(const struct nlmsghdr *message)
+{
+	/* In the order of struct rtnl_link_stats64. */
+	static const char names[][12] = {"rx-packets", "tx-packets", "rx-bytes", "tx-bytes",
+		"rx-errs", "tx-errs", "rx-dropped", "tx-dropped"};
+	enum { RX_DROPPED = 6, RX_MISSED = 15, FIGURES = 16 };
+	uint64_t figures[FIGURES];
+	size_t size;
+	const void *value =
+		netlink_attribute(message, sizeof(struct ifinfomsg), IFLA_STATS64, &size);
+
+	if (size < sizeof(figures))
+		return;
+	memcpy(figures, value, sizeof(figures));
+	/* As in /proc/net/dev. */
+	figures[RX_DROPPED] += figures[RX_MISSED];
+	json_put_key("statistics");
+	json_begin('{');
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		json_member_uint(names[i], figures[i]);
+	json_end('}');
+}
+
+static void begin_interface(const char *name)
+{
+	json_begin('{');
+	json_member_text("name", name);
+	json_member_text("hardware-address", interface.hardware);
+}
+
+static void take_link(const struct nlmsghdr *message)
+{
+	const struct ifinfomsg *info = NLMSG_DATA(message);
+	uint8_t bytes[HARDWARE_MAX] = {0};
+	struct text hardware = text_in(interface.hardware, sizeof(interface.hardware));
+	size_t size;
+	const void *value = netlink_attribute(message, sizeof(*info), IFLA_IFNAME, &size);
+
+	copy_name(interface.name, value, size);
+	value = netlink_attribute(message, sizeof(*info), IFLA_ADDRESS, &size);
+	if (size > sizeof(bytes))
+		size = sizeof(bytes);
+	memcpy(bytes, value, size);
+	/* Of what is no hardware, as many as QEMU's agent tells. */
+	if (size < HARDWARE_SIZE || info->ifi_type >= ARPHRD_PPP)
+		size = HARDWARE_SIZE;
+	address_put_hardware(&hardware, bytes, size);
+	begin_interface(interface.name);
+	put_statistics(message);
+}
+
+/* The addresses of what is shown, and the end of its object. */
+static void put_addresses(void)
+{
+	unsigned tries = 0;
+	int error;
+
+	interface.next[0] = '\0';
+	interface.listed = false;
+	interface.told = 0;
+	do {
+		interface.again = tries > 0;
+		error = netlink_ask(
+			interface.socket, RTM_GETADDR, NLM_F_DUMP, interface.index, take_address);
+	} while (error == EINTR && interface.told < MARKS_MAX && tries++ < TRIES_MAX);
+	if (interface.listed)
+		json_end(']');
+	json_end('}');
+}
+
+static void put_link(uint64_t index)
+{
+	interface.index = (uint32_t)index;
+	/* It may have gone since. */
+	if (netlink_ask(interface.socket, RTM_GETLINK, 0, interface.index, take_link) != 0)
+		return;
+	memcpy(interface.label, interface.name, sizeof(interface.name));
+	put_addresses();
+	while (interface.next[0] != '\0') {
+		memcpy(interface.label, interface.next, sizeof(interface.next));
+		begin_interface(interface.label);
+		put_addresses();
+	}
+}
+
+static void take_index(const struct nlmsghdr *message)
+{
+	const struct ifinfomsg *info = NLMSG_DATA(message);
+
+	ascending_found((uint32_t)info->ifi_index);
+}
+
+static void find_links(void)
+{
+	unsigned tries = 0;
+
+	do
+		interface.error =
+			netlink_ask(interface.socket, RTM_GETLINK, NLM_F_DUMP, 0, take_index);
+	while (interface.error == EINTR && tries++ < TRIES_MAX);
+}
+
+static void get_interfaces(struct request *request)
+{
+	interface.socket = netlink_open();
+	interface.error = errno;
+	json_begin('[');
+	if (interface.socket >= 0) {
+		ascending_each(find_links, put_link);
+		close(interface.socket);
+	}
+	if (interface.error == 0 || interface.error == EINTR)
+		json_end(']');
+	else
+		reply_error(request, "getifaddrs failed: %s", error_text(interface.error));
+}
+
+/* ---- Routes ---- */
+
+#define COLUMNS_MAX 11
+
+/* The tables of the kernel (net/ipv4/fib_trie.c and net/ipv6/route.c there), and their columns:
+ * a letter that says what the words in it are, as in read_field, and the name. */
+static const struct {
+	char path[22];
+	uint8_t version;
+	const char *columns;
+} tables[] = {
+	{"/proc/net/route", 4,
+		"siface\0"
+		"4destination\0"
+		"4gateway\0"
+		"xflags\0"
+		"drefcnt\0"
+		"duse\0"
+		"dmetric\0"
+		"4mask\0"
+		"dmtu\0"
+		"dwindow\0"
+		"dirtt\0"},
+	{"/proc/net/ipv6_route", 6,
+		"6destination\0"
+		"pdesprefixlen\0"
+		"6source\0"
+		"psrcprefixlen\0"
+		"6nexthop\0"
+		"xmetric\0"
+		"xrefcnt\0"
+		"xuse\0"
+		"xflags\0"
+		"siface\0"},
+};
+
+/* A word of a row, and what it says. */
+struct field {
+	const char *word;
+	int64_t number;
+	uint8_t address[16];
+};
+
+static bool read_ipv6(const char *word, uint8_t address[16])
+{
+	uint64_t byte;
+
+	for (unsigned i = 0; i < 16; i++, word += 2) {
+		if (parse_hex(word, word + 2, &byte) != word + 2)
+			return false;
+		address[i] = (uint8_t)byte;
+	}
+	return *word == '\0';
+}
+
+/* s a name; 4 an IPv4 address, and 6 an IPv6 address, in hexadecimal; d a decimal number; x a
+ * hexadecimal one; p the same, which is told as a string. */
+static bool read_field(char kind, struct field *field)
+{
+	bool negative = kind == 'd' && *field->word == '-';
+	const char *word = field->word + negative;
+	uint64_t number;
+	uint32_t ipv4;
+
+	if (kind == 's')
+		return *word != '\0';
+	if (kind == '6')
+		return read_ipv6(word, field->address);
+	word = kind == 'd' ? parse_unsigned(word, &number) : parse_hex(word, NULL, &number);
+	if (!word || *word != '\0' || number > UINT32_MAX)
+		return false;
+	/* The number is an address as it lies in memory. */
+	ipv4 = (uint32_t)number;
+	memcpy(field->address, &ipv4, sizeof(ipv4));
+	field->number = negative ? -(int64_t)number : (int64_t)number;
+	return true;
+}
+
+static void put_field(char kind, const struct field *field)
+{
+	char bytes[ADDRESS_TEXT_SIZE];
+	struct text text = text_in(bytes, sizeof(bytes));
+
+	if (kind == 'd' || kind == 'x') {
+		json_put_int(field->number);
+		return;
+	}
+	if (kind == 'p')
+		text_format(&text, "%u", (unsigned)field->number);
+	else if (kind != 's')
+		address_put(&text, field->address, kind == '4' ? 4 : 16);
+	json_put_text(kind == 's' ? field->word : bytes);
+}
+
+/* A line of a table; the heading, and what is none, is left out. */
+static void put_route(char *line, unsigned version, const char *columns)
+{
+	struct field fields[COLUMNS_MAX];
+	struct field *field = fields;
+
+	for (const char *column = columns; *column; column += strlen(column) + 1) {
+		field->word = lines_word(&line);
+		if (!read_field(*column, field++))
+			return;
+	}
+	json_begin('{');
+	field = fields;
+	for (const char *column = columns; *column; column += strlen(column) + 1) {
+		json_put_key(column + 1);
+		put_field(*column, field++);
+	}
+	json_member_uint("version", version);
+	json_end('}');
+}
+
+static void get_routes(struct request *request)
+{
+	json_begin('[');
+	for (unsigned i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		struct lines lines;
+		char *line;
+
+		if (!lines_open(&lines, tables[i].path, 0)) {
+			/* A kernel may do without IPv6. */
+			if (i > 0)
+				break;
+			reply_error(request, "open(\"%s\"): %s", tables[i].path, error_text(errno));
+			return;
+		}
+		while ((line = lines_next(&lines)))
+			put_route(line, tables[i].version, tables[i].columns);
+		lines_close(&lines);
+	}
+	json_end(']');
+}
+
+COMMANDS = {
+	{"guest-network-get-interfaces", "", 0, get_interfaces},
+	{"guest-network-get-route", "", 0, get_routes},
+};
