@@ -22,10 +22,10 @@ static void put_ipv4(struct text *text, const uint8_t *bytes)
 static void put_ipv6(struct text *text, const uint8_t *bytes)
 {
 	unsigned words[WORDS];
-	unsigned zeros = 0; /* where the longest run of them begins */
+	unsigned zeros = WORDS; /* where the longest run of them begins, of two at least */
 	unsigned length = 1;
 	unsigned run = 0;
-	unsigned end = WORDS;
+	bool has_ipv4;
 
 	for (unsigned i = 0; i < WORDS; i++) {
 		words[i] = (unsigned)bytes[2 * i] << 8 | bytes[2 * i + 1];
@@ -35,24 +35,21 @@ static void put_ipv6(struct text *text, const uint8_t *bytes)
 			zeros = i + 1 - run;
 		}
 	}
-	if (zeros == 0 &&
+	has_ipv4 = zeros == 0 &&
 		(length == WORDS_BEFORE_IPV4 ||
-			(length == WORDS_BEFORE_IPV4 - 1 && words[length] == 0xFFFF)))
-		end = WORDS_BEFORE_IPV4;
-	for (unsigned i = 0; i < end; i++) {
-		if (length > 1 && i == zeros) {
+			(length == WORDS_BEFORE_IPV4 - 1 && words[length] == 0xFFFF));
+	for (unsigned i = 0; i < WORDS; i++) {
+		if (i == zeros)
 			text_put(text, "::", 2);
-			i += length - 1;
+		if (i - zeros < length)
 			continue;
+		if (i > 0 && i != zeros + length)
+			text_put(text, ":", 1);
+		if (has_ipv4 && i == WORDS_BEFORE_IPV4) {
+			put_ipv4(text, bytes + 2 * i);
+			break;
 		}
-		if (i > 0 && (length == 1 || i != zeros + length))
-			text_put(text, ":", 1);
 		put_hex(text, words[i], 1);
-	}
-	if (end < WORDS) {
-		if (length < end)
-			text_put(text, ":", 1);
-		put_ipv4(text, bytes + 2 * WORDS_BEFORE_IPV4);
 	}
 }
 

@@ -8,45 +8,37 @@
 #include "kernel_file.h"
 #include "text.h"
 
-static const struct hotplug memory = {"memory", "state", {"offline", "online"}};
-
-static void put_block(uint64_t number)
-{
-	char removable[2];
-	bool fixed;
-
-	json_begin('{');
-	json_member_uint("phys-index", number);
-	json_member_bool("online", hotplug_is_on(&memory, (int64_t)number, &fixed));
-	json_member_bool("can-offline",
-		!fixed &&
-			hotplug_read(&memory, (int64_t)number, "removable", removable,
-				sizeof(removable)) &&
-			removable[0] != '0');
-	json_end('}');
-}
+static const struct hotplug memory = {
+	"memory", "phys-index", "state", {"offline", "online"}, "removable"};
 
 static void get_blocks(struct request *request)
 {
+	if (hotplug_put(&memory))
+		return;
 	json_begin('[');
-	if (hotplug_each(&memory, put_block) || errno == ENOENT)
-		json_end(']');
-	else
+	json_end(']');
+	if (errno != ENOENT)
 		reply_error(request, "Can't open directory\"/sys/devices/system/memory/\": %s",
 			error_text(errno));
 }
 
-static bool read_block_size(char *line, size_t size)
+/* In bytes; 0, with errno, where memory comes in no blocks. */
+static uint64_t read_block_size(void)
 {
-	return kernel_file_read_line("/sys/devices/system/memory/block_size_bytes", line, size);
+	char line[24];
+	uint64_t size = 0;
+
+	if (kernel_file_read_line(
+		    "/sys/devices/system/memory/block_size_bytes", line, sizeof(line)))
+		parse_hex(line, NULL, &size);
+	return size;
 }
 
 static void get_block_info(struct request *request)
 {
-	char line[24];
-	uint64_t size;
+	uint64_t size = read_block_size();
 
-	if (!read_block_size(line, sizeof(line)) || !parse_hex(line, NULL, &size)) {
+	if (size == 0) {
 		reply_error(
 			request, "open(\"/sys/devices/system/memory/\"): %s", error_text(errno));
 		return;
@@ -61,16 +53,11 @@ static void set_block(struct json_token *block)
 	/* In the order of enum hotplug_outcome. */
 	static const char responses[][24] = {
 		"success", "operation-failed", "not-found", "operation-not-supported"};
-	uint64_t number = 0;
-	enum hotplug_outcome outcome;
-	int error;
-	char line[2];
+	uint64_t number;
+	enum hotplug_outcome outcome = hotplug_switch(&memory, block, &number);
+	int error = errno;
 
-	(void)json_uint(json_member(block, "phys-index", 10), &number);
-	outcome = hotplug_switch(
-		&memory, (int64_t)number, json_member(block, "online", 6)->type == JSON_TRUE);
-	error = errno;
-	if (outcome == HOTPLUG_MISSING && !read_block_size(line, sizeof(line)))
+	if (outcome == HOTPLUG_MISSING && read_block_size() == 0)
 		outcome = HOTPLUG_FIXED;
 	json_begin('{');
 	json_member_uint("phys-index", number);

@@ -32,24 +32,23 @@ static struct {
 	char name[IF_NAMESIZE];
 	char hardware[ADDRESS_TEXT_SIZE];
 	/* An address may be labelled with an alias, which then passes for an interface. */
-	char label[IF_NAMESIZE]; /* the name or alias whose addresses are told */
-	char next[IF_NAMESIZE];	 /* the least alias behind it */
+	char alias[IF_NAMESIZE]; /* whose addresses are told; "": those with none */
+	char next[IF_NAMESIZE];	 /* the least alias behind it, or "" */
 	bool again;		 /* the list of addresses is read once more */
 	bool listed;		 /* one was told */
 	unsigned told;
 } interface;
 
 /* Marks of the addresses that were told, so that in the next try they are not told again. */
-#define MARKS_MAX ((SCRATCH_SIZE - ASCENDING_SIZE - NETLINK_BUFFER_SIZE) / sizeof(uint64_t))
+#define MARKS_MAX ((SCRATCH_SIZE - ASCENDING_SIZE - NETLINK_BUFFER_SIZE) / sizeof(uint32_t))
 
-static bool told_before(const uint8_t *bytes, size_t size, unsigned prefix)
+static bool told_before(const uint8_t *bytes, size_t size, uint32_t mark)
 {
-	uint64_t *marks = (void *)(scratch + NETLINK_BUFFER_SIZE);
-	/* FNV-1a */
-	uint64_t mark = 0xCBF29CE484222325;
+	uint32_t *marks = (void *)(scratch + NETLINK_BUFFER_SIZE);
 
-	for (size_t i = 0; i <= size; i++)
-		mark = (mark ^ (i < size ? bytes[i] : prefix)) * 0x100000001B3;
+	/* FNV-1a */
+	while (size-- > 0)
+		mark = (mark ^ *bytes++) * 0x01000193;
 	for (unsigned i = 0; interface.again && i < interface.told; i++) {
 		if (marks[i] == mark)
 			return true;
@@ -59,52 +58,43 @@ static bool told_before(const uint8_t *bytes, size_t size, unsigned prefix)
 	return false;
 }
 
-/* Copy a name from an attribute that may be anything. */
-static void copy_name(char *name, const char *bytes, size_t size)
+static void copy_name(char *name, const char *from)
 {
-	struct text text = text_in(name, IF_NAMESIZE);
-
-	text_put(&text, bytes, size);
+	text_print(name, IF_NAMESIZE, "%s", from);
 }
 
-/* Does an address with this label belong to what is shown? If not, another may come next. */
-static bool is_shown(const char *label)
+/* A name in a message, or "". */
+static const char *find_name(const struct nlmsghdr *message, size_t body, unsigned type)
 {
-	bool is_alias = strcmp(interface.label, interface.name) != 0;
+	size_t size;
+	const char *name = netlink_attribute(message, body, type, &size);
 
-	if (strcmp(label, interface.label) == 0)
-		return true;
-	if (strcmp(label, interface.name) != 0 &&
-		(!is_alias || strcmp(label, interface.label) > 0) &&
-		(interface.next[0] == '\0' || strcmp(label, interface.next) < 0))
-		copy_name(interface.next, label, strlen(label));
-	return false;
+	return size > 0 && name[size - 1] == '\0' ? name : "";
 }
 
 static void take_address(const struct nlmsghdr *message)
 {
 	const struct ifaddrmsg *address = NLMSG_DATA(message);
+	const char *alias = find_name(message, sizeof(*address), IFA_LABEL);
 	char bytes[ADDRESS_TEXT_SIZE];
 	struct text text = text_in(bytes, sizeof(bytes));
-	char label[IF_NAMESIZE];
 	size_t size;
-	size_t label_size;
 	/* Where there is a peer, the other is the peer's. */
 	const void *value = netlink_attribute(message, sizeof(*address), IFA_LOCAL, &size);
-	const char *given = netlink_attribute(message, sizeof(*address), IFA_LABEL, &label_size);
+	int order;
 
 	if (size == 0)
 		value = netlink_attribute(message, sizeof(*address), IFA_ADDRESS, &size);
 	if (address->ifa_index != interface.index ||
-		size != (address->ifa_family == AF_INET ? 4 : 16) ||
-		(address->ifa_family != AF_INET && address->ifa_family != AF_INET6))
+		address->ifa_family != (size == 4 ? AF_INET : AF_INET6) ||
+		(size != 4 && size != 16))
 		return;
-	if (label_size == 0) {
-		given = interface.name;
-		label_size = strlen(given);
-	}
-	copy_name(label, given, label_size);
-	if (!is_shown(label) || told_before(value, size, address->ifa_prefixlen))
+	if (text_equals(alias, interface.name))
+		alias = "";
+	order = strcmp(alias, interface.alias);
+	if (order > 0 && (interface.next[0] == '\0' || strcmp(alias, interface.next) < 0))
+		copy_name(interface.next, alias);
+	if (order != 0 || told_before(value, size, address->ifa_prefixlen))
 		return;
 	if (!interface.listed) {
 		json_put_key("ip-addresses");
@@ -155,10 +145,9 @@ static void take_link(const struct nlmsghdr *message)
 	uint8_t bytes[HARDWARE_MAX] = {0};
 	struct text hardware = text_in(interface.hardware, sizeof(interface.hardware));
 	size_t size;
-	const void *value = netlink_attribute(message, sizeof(*info), IFLA_IFNAME, &size);
+	const void *value = netlink_attribute(message, sizeof(*info), IFLA_ADDRESS, &size);
 
-	copy_name(interface.name, value, size);
-	value = netlink_attribute(message, sizeof(*info), IFLA_ADDRESS, &size);
+	copy_name(interface.name, find_name(message, sizeof(*info), IFLA_IFNAME));
 	if (size > sizeof(bytes))
 		size = sizeof(bytes);
 	memcpy(bytes, value, size);
@@ -170,7 +159,7 @@ static void take_link(const struct nlmsghdr *message)
 	put_statistics(message);
 }
 
-/* The addresses of what is shown, and the end of its object. */
+/* The addresses that belong to the interface or alias, and the end of its object. */
 static void put_addresses(void)
 {
 	unsigned tries = 0;
@@ -189,17 +178,17 @@ static void put_addresses(void)
 	json_end('}');
 }
 
-static void put_link(uint64_t index)
+static void put_interface(uint64_t index)
 {
 	interface.index = (uint32_t)index;
+	interface.alias[0] = '\0';
 	/* It may have gone since. */
 	if (netlink_ask(interface.socket, RTM_GETLINK, 0, interface.index, take_link) != 0)
 		return;
-	memcpy(interface.label, interface.name, sizeof(interface.name));
 	put_addresses();
 	while (interface.next[0] != '\0') {
-		memcpy(interface.label, interface.next, sizeof(interface.next));
-		begin_interface(interface.label);
+		copy_name(interface.alias, interface.next);
+		begin_interface(interface.alias);
 		put_addresses();
 	}
 }
@@ -211,7 +200,7 @@ static void take_index(const struct nlmsghdr *message)
 	ascending_found((uint32_t)info->ifi_index);
 }
 
-static void find_links(void)
+static void find_interfaces(void)
 {
 	unsigned tries = 0;
 
@@ -227,7 +216,7 @@ static void get_interfaces(struct request *request)
 	interface.error = errno;
 	json_begin('[');
 	if (interface.socket >= 0) {
-		ascending_each(find_links, put_link);
+		ascending_each(find_interfaces, put_interface);
 		close(interface.socket);
 	}
 	if (interface.error == 0 || interface.error == EINTR)
@@ -272,62 +261,50 @@ static const struct {
 		"siface\0"},
 };
 
-/* A word of a row, and what it says. */
+/* A word of a row as it is told. */
 struct field {
-	const char *word;
+	bool is_number;
 	int64_t number;
-	uint8_t address[16];
+	const char *word;
+	char bytes[ADDRESS_TEXT_SIZE];
 };
-
-static bool read_ipv6(const char *word, uint8_t address[16])
-{
-	uint64_t byte;
-
-	for (unsigned i = 0; i < 16; i++, word += 2) {
-		if (parse_hex(word, word + 2, &byte) != word + 2)
-			return false;
-		address[i] = (uint8_t)byte;
-	}
-	return *word == '\0';
-}
 
 /* s a name; 4 an IPv4 address, and 6 an IPv6 address, in hexadecimal; d a decimal number; x a
  * hexadecimal one; p the same, which is told as a string. */
 static bool read_field(char kind, struct field *field)
 {
-	bool negative = kind == 'd' && *field->word == '-';
-	const char *word = field->word + negative;
+	const char *word = field->word;
+	struct text text = text_in(field->bytes, sizeof(field->bytes));
+	bool negative = kind == 'd' && *word == '-';
+	uint8_t address[16];
 	uint64_t number;
 	uint32_t ipv4;
 
+	field->is_number = kind == 'd' || kind == 'x';
 	if (kind == 's')
 		return *word != '\0';
-	if (kind == '6')
-		return read_ipv6(word, field->address);
-	word = kind == 'd' ? parse_unsigned(word, &number) : parse_hex(word, NULL, &number);
+	field->word = field->bytes;
+	if (kind == '6') {
+		for (unsigned i = 0; i < sizeof(address); i++, word += 2) {
+			if (parse_hex(word, word + 2, &number) != word + 2)
+				return false;
+			address[i] = (uint8_t)number;
+		}
+		address_put(&text, address, sizeof(address));
+		return *word == '\0';
+	}
+	word = kind == 'd' ? parse_unsigned(word + negative, &number)
+			   : parse_hex(word, NULL, &number);
 	if (!word || *word != '\0' || number > UINT32_MAX)
 		return false;
 	/* The number is an address as it lies in memory. */
 	ipv4 = (uint32_t)number;
-	memcpy(field->address, &ipv4, sizeof(ipv4));
+	if (kind == '4')
+		address_put(&text, (const uint8_t *)&ipv4, sizeof(ipv4));
+	else
+		text_format(&text, "%u", ipv4);
 	field->number = negative ? -(int64_t)number : (int64_t)number;
 	return true;
-}
-
-static void put_field(char kind, const struct field *field)
-{
-	char bytes[ADDRESS_TEXT_SIZE];
-	struct text text = text_in(bytes, sizeof(bytes));
-
-	if (kind == 'd' || kind == 'x') {
-		json_put_int(field->number);
-		return;
-	}
-	if (kind == 'p')
-		text_format(&text, "%u", (unsigned)field->number);
-	else if (kind != 's')
-		address_put(&text, field->address, kind == '4' ? 4 : 16);
-	json_put_text(kind == 's' ? field->word : bytes);
 }
 
 /* A line of a table; the heading, and what is none, is left out. */
@@ -342,12 +319,15 @@ static void put_route(char *line, unsigned version, const char *columns)
 			return;
 	}
 	json_begin('{');
-	field = fields;
-	for (const char *column = columns; *column; column += strlen(column) + 1) {
-		json_put_key(column + 1);
-		put_field(*column, field++);
-	}
 	json_member_uint("version", version);
+	field = fields;
+	for (const char *column = columns; *column; column += strlen(column) + 1, field++) {
+		json_put_key(column + 1);
+		if (field->is_number)
+			json_put_int(field->number);
+		else
+			json_put_text(field->word);
+	}
 	json_end('}');
 }
 

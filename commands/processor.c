@@ -1,6 +1,7 @@
 /* The processors: which there are, switching them, and how busy they are. */
 #include <errno.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/sysinfo.h>
 
 #include "commands.h"
@@ -9,25 +10,11 @@
 #include "lines.h"
 #include "text.h"
 
-static const struct hotplug processor = {"cpu", "online", {"0", "1"}};
-
-static void put_processor(uint64_t number)
-{
-	bool fixed;
-
-	json_begin('{');
-	json_member_uint("logical-id", number);
-	json_member_bool("online", hotplug_is_on(&processor, (int64_t)number, &fixed));
-	json_member_bool("can-offline", !fixed);
-	json_end('}');
-}
+static const struct hotplug processor = {"cpu", "logical-id", "online", {"0", "1"}, ""};
 
 static void get_processors(struct request *request)
 {
-	json_begin('[');
-	if (hotplug_each(&processor, put_processor))
-		json_end(']');
-	else
+	if (!hotplug_put(&processor))
 		reply_error(request, "failed to list entries: /sys/devices/system/cpu: %s",
 			error_text(errno));
 }
@@ -40,39 +27,36 @@ static void set_processors(struct request *request)
 		"open(\"/sys/devices/system/cpu/cpu%lld/\"): %s",
 		"logical processor #%lld can't be offlined"};
 	struct json_token *list = request->arguments[0];
-	int64_t done = 0;
+	enum hotplug_outcome outcome = HOTPLUG_DONE;
+	int64_t done = -1;
+	uint64_t number = 0;
 
-	for (struct json_token *item = list + 1; item < list + list->span; item += item->span) {
-		int64_t number = 0;
-		enum hotplug_outcome outcome;
-
-		(void)json_int(json_member(item, "logical-id", 10), &number);
-		outcome = hotplug_switch(
-			&processor, number, json_member(item, "online", 6)->type == JSON_TRUE);
-		if (outcome != HOTPLUG_DONE) {
-			if (done > 0)
-				break;
-			reply_error(request, faults[outcome], (long long)number, error_text(errno));
-			return;
-		}
+	for (struct json_token *item = list + 1; outcome == HOTPLUG_DONE; item += item->span) {
 		done++;
+		if (item >= list + list->span)
+			break;
+		outcome = hotplug_switch(&processor, item, &number);
 	}
-	json_put_int(done);
+	if (outcome == HOTPLUG_DONE || done > 0)
+		json_put_int(done);
+	else
+		reply_error(request, faults[outcome], (long long)number, error_text(errno));
 }
 
 /* A tick of /proc/stat, on all architectures but alpha. */
 #define TICK_MS 10
 
-/* A line of /proc/stat that may be about a processor. Kernels differ in how many figures they have.
- */
+#define FIGURES_MAX 11
+#define FIGURES_MIN 5 /* others are of kernels to come, or to have been */
+
+/* A line of /proc/stat that may be about a processor. */
 static void put_statistics(char *line)
 {
-	static const char names[][10] = {"cpu", "user", "nice", "system", "idle", "iowait", "irq",
-		"softirq", "steal", "guest", "guestnice"};
-	enum { FIGURES_MAX = sizeof(names) / sizeof(names[0]), FIGURES_MIN = 5 };
+	const char *name = "cpu\0user\0nice\0system\0idle\0iowait\0irq\0softirq\0steal\0guest\0"
+			   "guestnice";
 	uint64_t figures[FIGURES_MAX];
 	unsigned count = 0;
-	const char *word = text_after(lines_word(&line), "cpu");
+	const char *word = text_after(lines_word(&line), name);
 
 	while (word && parse_unsigned(word, &figures[count]) && ++count < FIGURES_MAX)
 		word = lines_word(&line);
@@ -80,8 +64,8 @@ static void put_statistics(char *line)
 		return;
 	json_begin('{');
 	json_member_text("type", "linux");
-	for (unsigned i = 0; i < count; i++)
-		json_member_uint(names[i], i == 0 ? figures[i] : figures[i] * TICK_MS);
+	for (unsigned i = 0; i < count; i++, name += strlen(name) + 1)
+		json_member_uint(name, i == 0 ? figures[i] : figures[i] * TICK_MS);
 	json_end('}');
 }
 
