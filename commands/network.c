@@ -13,8 +13,8 @@
 #include "ascending.h"
 #include "commands.h"
 #include "error_text.h"
-#include "lines.h"
 #include "netlink.h"
+#include "route_table.h"
 #include "scratch.h"
 
 /* ---- Interfaces ---- */
@@ -227,128 +227,15 @@ static void get_interfaces(struct request *request)
 
 /* ---- Routes ---- */
 
-#define COLUMNS_MAX 11
-
-/* The tables of the kernel (net/ipv4/fib_trie.c and net/ipv6/route.c there), and their columns:
- * a letter that says what the words in it are, as in read_field, and the name. */
-static const struct {
-	char path[22];
-	uint8_t version;
-	const char *columns;
-} tables[] = {
-	{"/proc/net/route", 4,
-		"siface\0"
-		"4destination\0"
-		"4gateway\0"
-		"xflags\0"
-		"drefcnt\0"
-		"duse\0"
-		"dmetric\0"
-		"4mask\0"
-		"dmtu\0"
-		"dwindow\0"
-		"dirtt\0"},
-	{"/proc/net/ipv6_route", 6,
-		"6destination\0"
-		"pdesprefixlen\0"
-		"6source\0"
-		"psrcprefixlen\0"
-		"6nexthop\0"
-		"xmetric\0"
-		"xrefcnt\0"
-		"xuse\0"
-		"xflags\0"
-		"siface\0"},
-};
-
-/* A word of a row as it is told. */
-struct field {
-	bool is_number;
-	int64_t number;
-	const char *word;
-	char bytes[ADDRESS_TEXT_SIZE];
-};
-
-/* s a name; 4 an IPv4 address, and 6 an IPv6 address, in hexadecimal; d a decimal number; x a
- * hexadecimal one; p the same, which is told as a string. */
-static bool read_field(char kind, struct field *field)
-{
-	const char *word = field->word;
-	struct text text = text_in(field->bytes, sizeof(field->bytes));
-	bool negative = kind == 'd' && *word == '-';
-	uint8_t address[16];
-	uint64_t number;
-	uint32_t ipv4;
-
-	field->is_number = kind == 'd' || kind == 'x';
-	if (kind == 's')
-		return *word != '\0';
-	field->word = field->bytes;
-	if (kind == '6') {
-		for (unsigned i = 0; i < sizeof(address); i++, word += 2) {
-			if (parse_hex(word, word + 2, &number) != word + 2)
-				return false;
-			address[i] = (uint8_t)number;
-		}
-		address_put(&text, address, sizeof(address));
-		return *word == '\0';
-	}
-	word = kind == 'd' ? parse_unsigned(word + negative, &number)
-			   : parse_hex(word, NULL, &number);
-	if (!word || *word != '\0' || number > UINT32_MAX)
-		return false;
-	/* The number is an address as it lies in memory. */
-	ipv4 = (uint32_t)number;
-	if (kind == '4')
-		address_put(&text, (const uint8_t *)&ipv4, sizeof(ipv4));
-	else
-		text_format(&text, "%u", ipv4);
-	field->number = negative ? -(int64_t)number : (int64_t)number;
-	return true;
-}
-
-/* A line of a table; the heading, and what is none, is left out. */
-static void put_route(char *line, unsigned version, const char *columns)
-{
-	struct field fields[COLUMNS_MAX];
-	struct field *field = fields;
-
-	for (const char *column = columns; *column; column += strlen(column) + 1) {
-		field->word = lines_word(&line);
-		if (!read_field(*column, field++))
-			return;
-	}
-	json_begin('{');
-	json_member_uint("version", version);
-	field = fields;
-	for (const char *column = columns; *column; column += strlen(column) + 1, field++) {
-		json_put_key(column + 1);
-		if (field->is_number)
-			json_put_int(field->number);
-		else
-			json_put_text(field->word);
-	}
-	json_end('}');
-}
-
 static void get_routes(struct request *request)
 {
 	json_begin('[');
-	for (unsigned i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-		struct lines lines;
-		char *line;
-
-		if (!lines_open(&lines, tables[i].path, 0)) {
-			/* A kernel may do without IPv6. */
-			if (i > 0)
-				break;
-			reply_error(request, "open(\"%s\"): %s", tables[i].path, error_text(errno));
-			return;
-		}
-		while ((line = lines_next(&lines)))
-			put_route(line, tables[i].version, tables[i].columns);
-		lines_close(&lines);
+	if (!route_table_put("/proc/net/route", 4)) {
+		reply_error(request, "open(\"/proc/net/route\"): %s", error_text(errno));
+		return;
 	}
+	/* A kernel may do without IPv6. */
+	(void)route_table_put("/proc/net/ipv6_route", 6);
 	json_end(']');
 }
 

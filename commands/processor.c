@@ -1,14 +1,12 @@
 /* The processors: which there are, switching them, and how busy they are. */
 #include <errno.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/sysinfo.h>
 
 #include "commands.h"
 #include "error_text.h"
 #include "hotplug.h"
-#include "lines.h"
-#include "text.h"
+#include "processor_times.h"
 
 static const struct hotplug processor = {"cpu", "logical-id", "online", {"0", "1"}, ""};
 
@@ -43,46 +41,13 @@ static void set_processors(struct request *request)
 		reply_error(request, faults[outcome], (long long)number, error_text(errno));
 }
 
-/* A tick of /proc/stat, on all architectures but alpha. */
-#define TICK_MS 10
-
-#define FIGURES_MAX 11
-#define FIGURES_MIN 5 /* others are of kernels to come, or to have been */
-
-/* A line of /proc/stat that may be about a processor. */
-static void put_statistics(char *line)
-{
-	const char *name = "cpu\0user\0nice\0system\0idle\0iowait\0irq\0softirq\0steal\0guest\0"
-			   "guestnice";
-	uint64_t figures[FIGURES_MAX];
-	unsigned count = 0;
-	const char *word = text_after(lines_word(&line), name);
-
-	while (word && parse_unsigned(word, &figures[count]) && ++count < FIGURES_MAX)
-		word = lines_word(&line);
-	if (count < FIGURES_MIN)
-		return;
-	json_begin('{');
-	json_member_text("type", "linux");
-	for (unsigned i = 0; i < count; i++, name += strlen(name) + 1)
-		json_member_uint(name, i == 0 ? figures[i] : figures[i] * TICK_MS);
-	json_end('}');
-}
-
 static void get_statistics(struct request *request)
 {
-	struct lines lines;
-	char *line;
-
-	if (!lines_open(&lines, "/proc/stat", 0)) {
-		reply_error(request, "open(\"/proc/stat\"): %s", error_text(errno));
-		return;
-	}
 	json_begin('[');
-	while ((line = lines_next(&lines)))
-		put_statistics(line);
-	json_end(']');
-	lines_close(&lines);
+	if (processor_times_put("/proc/stat"))
+		json_end(']');
+	else
+		reply_error(request, "open(\"/proc/stat\"): %s", error_text(errno));
 }
 
 #define KERNEL_LOAD_SHIFT 11
