@@ -34,7 +34,7 @@ void netlink_take(struct netlink_answer *answer, const char *bytes, size_t size)
 			const int *error = NLMSG_DATA(message);
 
 			if (length >= NLMSG_LENGTH(sizeof(*error)) && *error != 0)
-				answer->error = -*error;
+				answer->error = (int)(0 - (unsigned)*error);
 		} else if (length >= NLMSG_LENGTH(answer->body)) {
 			answer->take(message);
 		}
