@@ -108,7 +108,9 @@ enum hotplug_outcome hotplug_switch(
 		*number = (uint64_t)negative;
 	}
 	if (!read_file(*number, plug->file)) {
-		read_file(*number, "");
+		if (errno != ENOENT)
+			return HOTPLUG_FAILED;
+		(void)read_file(*number, "");
 		if (!has_folder())
 			return HOTPLUG_MISSING;
 		errno = ENOENT;

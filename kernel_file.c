@@ -15,8 +15,9 @@
 static struct {
 	char below[8];
 	char type[8];
-	int root; /* of our mount, or -1 */
-} mounts[] = {{"/proc/", "proc", -1}, {"/sys/", "sysfs", -1}};
+	char always[12]; /* is there where it is mounted */
+	int root;	 /* of our mount, or -1 */
+} mounts[] = {{"/proc/", "proc", "/proc/self", -1}, {"/sys/", "sysfs", "/sys/kernel", -1}};
 
 static int mount_detached(const char *type)
 {
@@ -42,13 +43,14 @@ int kernel_file_open(const char *path, int flags)
 	for (unsigned i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
 		const char *rest = text_after(path, mounts[i].below);
 
-		if (!rest)
+		if (!rest || access(mounts[i].always, F_OK) == 0)
 			continue;
 		if (mounts[i].root < 0)
 			mounts[i].root = mount_detached(mounts[i].type);
-		file = openat(mounts[i].root, rest, flags);
+		return openat(mounts[i].root, rest, flags);
 	}
-	return file;
+	errno = ENOENT;
+	return -1;
 }
 
 ssize_t kernel_file_read(const char *path, int flags, char *buffer, size_t size)
