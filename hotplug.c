@@ -101,6 +101,7 @@ enum hotplug_outcome hotplug_switch(
 	bool on = json_member(item, "online", 6)->type == JSON_TRUE;
 	int64_t negative = 0;
 	int status;
+	int error;
 
 	plug = hotplug;
 	if (!json_uint(id, number)) {
@@ -120,9 +121,10 @@ enum hotplug_outcome hotplug_switch(
 		return HOTPLUG_DONE;
 	wanted = plug->states[on];
 	status = child_run(&child);
-	if (status == 0)
+	error = status < 0 ? errno : WIFEXITED(status) ? WEXITSTATUS(status) : ETIMEDOUT;
+	/* Somebody else may have been quicker, which is an error to the kernel. */
+	if (error == 0 || (read_file(*number, plug->file) && on == is_on()))
 		return HOTPLUG_DONE;
-	if (status > 0)
-		errno = WIFEXITED(status) ? WEXITSTATUS(status) : ETIMEDOUT;
+	errno = error;
 	return HOTPLUG_FAILED;
 }

@@ -145,9 +145,11 @@ const char *parse_hex(const char *text, const char *end, uint64_t *value)
 		unsigned digit = (unsigned)*at - '0';
 
 		if (digit > 9) {
-			digit = ((unsigned)*at | 0x20) - 'a' + 10;
-			if (digit < 10 || digit > 15)
+			unsigned letter = ((unsigned)*at | 0x20) - 'a';
+
+			if (letter > 5)
 				break;
+			digit = letter + 10;
 		}
 		if (sum >> 60)
 			return NULL;

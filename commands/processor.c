@@ -62,7 +62,7 @@ static void get_load(struct request *request)
 	json_begin('{');
 	for (unsigned i = 0; i < 3; i++) {
 		/* Rounded as in /proc/loadavg. */
-		const uint64_t half = (1 << KERNEL_LOAD_SHIFT) / 200
+		const uint64_t half = (UINT64_C(1) << KERNEL_LOAD_SHIFT) / 200
 			<< (SI_LOAD_SHIFT - KERNEL_LOAD_SHIFT);
 
 		json_put_key(names[i]);
