@@ -23,6 +23,8 @@
 #define HARDWARE_MAX 32 /* MAX_ADDR_LEN of the kernel */
 /* While others change the addresses, a list may come out wrong every time. */
 #define TRIES_MAX 16
+/* So many addresses are in one message, as they were at one time. */
+#define SEEN_AT_ONCE 32
 
 /* The interface that is being told. */
 static struct {
@@ -37,6 +39,7 @@ static struct {
 	bool again;		 /* the list of addresses is read once more */
 	bool listed;		 /* one was told */
 	unsigned told;
+	unsigned seen; /* addresses of the interface in this try */
 } interface;
 
 /* Marks of the addresses that were told, so that in the next try they are not told again. */
@@ -89,6 +92,7 @@ static void take_address(const struct nlmsghdr *message)
 		address->ifa_family != (size == 4 ? AF_INET : AF_INET6) ||
 		(size != 4 && size != 16))
 		return;
+	interface.seen++;
 	if (text_equals(alias, interface.name))
 		alias = "";
 	order = strcmp(alias, interface.alias);
@@ -163,6 +167,7 @@ static void take_link(const struct nlmsghdr *message)
 static void put_addresses(void)
 {
 	unsigned tries = 0;
+	unsigned before;
 	int error;
 
 	interface.next[0] = '\0';
@@ -170,8 +175,14 @@ static void put_addresses(void)
 	interface.told = 0;
 	do {
 		interface.again = tries > 0;
+		interface.seen = 0;
+		before = interface.told;
 		error = netlink_ask(
 			interface.socket, RTM_GETADDR, NLM_F_DUMP, interface.index, take_address);
+		/* Kernels that list one interface's addresses do not say EINTR, but may leave some
+		 * out where a list of several messages changes: until there is nothing new. */
+		if (interface.seen > SEEN_AT_ONCE && interface.told > before)
+			error = EINTR;
 	} while (error == EINTR && interface.told < MARKS_MAX && tries++ < TRIES_MAX);
 	if (interface.listed)
 		json_end(']');
