@@ -56,9 +56,10 @@ int kernel_file_open(const char *path, int flags)
 			continue;
 		if (mounts[i].root < 0)
 			mounts[i].root = mount_detached(mounts[i].type);
-		file = openat(mounts[i].root, rest, flags);
+		return openat(mounts[i].root, rest, flags);
 	}
-	return file;
+	errno = ENOENT;
+	return -1;
 }
 
 ssize_t kernel_file_read(const char *path, int flags, char *buffer, size_t size)
@@ -127,4 +128,10 @@ bool kernel_file_write(const char *path, const char *text)
 		close(file);
 	errno = count < 0 ? error : EIO;
 	return count == size;
+}
+
+void kernel_file_forget(void)
+{
+	for (unsigned i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++)
+		mounts[i].root = -1;
 }

@@ -148,6 +148,29 @@ bool parse_device(const char *text, dev_t *number)
 	return true;
 }
 
+const char *parse_hex(const char *text, const char *end, uint64_t *value)
+{
+	const char *at = text;
+	uint64_t sum = 0;
+
+	for (; at != end; at++) {
+		unsigned digit = (unsigned)*at - '0';
+
+		if (digit > 9) {
+			unsigned letter = ((unsigned)*at | 0x20) - 'a';
+
+			if (letter > 5)
+				break;
+			digit = letter + 10;
+		}
+		if (sum >> 60)
+			return NULL;
+		sum = sum << 4 | digit;
+	}
+	*value = sum;
+	return at == text ? NULL : at;
+}
+
 struct character decode_utf8(const char *at, const char *end)
 {
 	uint8_t lead = (uint8_t)*at;

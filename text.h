@@ -49,6 +49,8 @@ const char *parse_unsigned(const char *text, uint64_t *value);
 
 /* Read a device's number as the kernel writes it, MAJOR:MINOR; what follows is not looked at. */
 bool parse_device(const char *text, dev_t *number);
+/* The same with hexadecimal digits. */
+const char *parse_hex(const char *text, const char *end, uint64_t *value);
 
 /* A character that was read, or -1, and where: behind it, or where it went wrong. */
 struct character {

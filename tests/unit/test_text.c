@@ -275,9 +275,39 @@ static void texts_are_compared_whole(void **state)
 	assert_null(text_after("", "a"));
 }
 
+static void hexadecimal_digits(void **state)
+{
+	static const struct {
+		const char *text;
+		int size; /* of the digits, or -1 where there is no number */
+		uint64_t value;
+	} cases[] = {{"", -1, 0}, {"g", -1, 0}, {"0", 1, 0}, {"8000000\n", 7, 0x8000000},
+		{"aF09/", 4, 0xAF09}, {"1:", 1, 1}, {"1@", 1, 1}, {"1G", 1, 1}, {"1`", 1, 1},
+		{"1\x10", 1, 1}, {"1\xB1", 1, 1}, {"FFFFFFFFFFFFFFFF", 16, UINT64_MAX},
+		{"10000000000000000", -1, 0}, {"00000000000000001", 17, 1}};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		const char *text = cases[i].text;
+		uint64_t value = 0;
+		const char *end = parse_hex(text, NULL, &value);
+
+		assert_ptr_equal(end, cases[i].size < 0 ? NULL : text + cases[i].size);
+		assert_true(value == cases[i].value);
+	}
+	for (unsigned size = 0; size < 4; size++) {
+		static const char text[] = "123";
+		uint64_t value = 0;
+
+		assert_ptr_equal(parse_hex(text, text + size, &value), size ? text + size : NULL);
+		assert_int_equal(value, size ? 0x123 >> (12 - 4 * size) : 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hexadecimal_digits),
 		cmocka_unit_test(what_does_not_fit_is_cut),
 		cmocka_unit_test(formats_are_as_in_printf),
 		cmocka_unit_test(numbers_are_written),

@@ -1,0 +1,130 @@
+#include "hotplug.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ascending.h"
+#include "child.h"
+#include "directory.h"
+#include "kernel_file.h"
+#include "text.h"
+
+/* Of memory that something holds on to, the kernel may try to move the contents for ever. */
+#define SWITCH_LIMIT_MS 120000
+
+static const struct hotplug *plug;
+static char path[96]; /* of our own names and a number */
+static char line[16]; /* of a file there */
+static const char *wanted;
+
+static bool has_folder(void)
+{
+	int file = kernel_file_open(path, O_DIRECTORY);
+
+	if (file >= 0)
+		close(file);
+	return file >= 0;
+}
+
+/* Set path to a file of one, and read its line. */
+static bool read_file(uint64_t number, const char *name)
+{
+	/* As signed, which is how QEMU's agent words it where a request has no such number. */
+	text_print(path, sizeof(path), "/sys/devices/system/%s/%s%lld/%s", plug->kind, plug->kind,
+		(long long)number, name);
+	return kernel_file_read_line(path, line, sizeof(line));
+}
+
+static bool is_on(void)
+{
+	return text_after(line, plug->states[1]);
+}
+
+static void find(void)
+{
+	struct directory folder;
+	const char *name;
+
+	text_print(path, sizeof(path), "/sys/devices/system/%s", plug->kind);
+	if (!directory_open(&folder, path))
+		return;
+	while ((name = directory_next(&folder))) {
+		uint64_t number;
+
+		name = text_after(name, plug->kind);
+		if (name && (name = parse_unsigned(name, &number)) && *name == '\0')
+			ascending_found(number);
+	}
+	directory_close(&folder);
+}
+
+static void put(uint64_t number)
+{
+	bool can_offline = read_file(number, plug->file);
+
+	json_begin('{');
+	json_member_uint(plug->id, number);
+	json_member_bool("online", !can_offline || is_on());
+	if (can_offline && plug->removable[0] != '\0')
+		can_offline = read_file(number, plug->removable) && line[0] != '0';
+	json_member_bool("can-offline", can_offline);
+	json_end('}');
+}
+
+bool hotplug_put(const struct hotplug *hotplug)
+{
+	plug = hotplug;
+	text_print(path, sizeof(path), "/sys/devices/system/%s", plug->kind);
+	if (!has_folder())
+		return false;
+	json_begin('[');
+	ascending_each(find, put);
+	json_end(']');
+	return true;
+}
+
+static int write_state(int report)
+{
+	(void)report;
+	return kernel_file_write(path, wanted) ? 0 : errno;
+}
+
+enum hotplug_outcome hotplug_switch(
+	const struct hotplug *hotplug, struct json_token *item, uint64_t *number)
+{
+	const struct child child = {
+		.work = write_state, .output = line, .output_size = 1, .limit_ms = SWITCH_LIMIT_MS};
+	const struct json_token *id = json_member(item, hotplug->id, strlen(hotplug->id));
+	bool on = json_member(item, "online", 6)->type == JSON_TRUE;
+	int64_t negative = 0;
+	int status;
+	int error;
+
+	plug = hotplug;
+	if (!json_uint(id, number)) {
+		(void)json_int(id, &negative);
+		*number = (uint64_t)negative;
+	}
+	if (!read_file(*number, plug->file)) {
+		if (errno != ENOENT)
+			return HOTPLUG_FAILED;
+		(void)read_file(*number, "");
+		if (!has_folder())
+			return HOTPLUG_MISSING;
+		errno = ENOENT;
+		return on ? HOTPLUG_DONE : HOTPLUG_FIXED;
+	}
+	if (on == is_on())
+		return HOTPLUG_DONE;
+	wanted = plug->states[on];
+	status = child_run(&child);
+	error = status < 0 ? errno : WIFEXITED(status) ? WEXITSTATUS(status) : ETIMEDOUT;
+	/* Somebody else may have been quicker, which is an error to the kernel. */
+	if (error == 0 || (read_file(*number, plug->file) && on == is_on()))
+		return HOTPLUG_DONE;
+	errno = error;
+	return HOTPLUG_FAILED;
+}

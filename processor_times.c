@@ -1,0 +1,47 @@
+#include "processor_times.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "json.h"
+#include "lines.h"
+#include "text.h"
+
+/* A tick of /proc/stat, on all architectures but alpha. */
+#define TICK_MS 10
+
+#define FIGURES_MAX 11
+#define FIGURES_MIN 5 /* others are of kernels to come, or to have been */
+
+/* A line of /proc/stat that may be about a processor. */
+static void put_line(char *line)
+{
+	const char *name = "cpu\0user\0nice\0system\0idle\0iowait\0irq\0softirq\0steal\0guest\0"
+			   "guestnice";
+	uint64_t figures[FIGURES_MAX];
+	unsigned count = 0;
+	const char *word = text_after(lines_word(&line), name);
+
+	while (word && parse_unsigned(word, &figures[count]) && ++count < FIGURES_MAX)
+		word = lines_word(&line);
+	if (count < FIGURES_MIN)
+		return;
+	json_begin('{');
+	json_member_text("type", "linux");
+	for (unsigned i = 0; i < count; i++, name += strlen(name) + 1)
+		json_member_uint(name, i == 0 ? figures[i] : figures[i] * TICK_MS);
+	json_end('}');
+}
+
+bool processor_times_put(const char *path)
+{
+	struct lines lines;
+	char *line;
+
+	if (!lines_open(&lines, path, 0))
+		return false;
+	while ((line = lines_next(&lines)))
+		put_line(line);
+	lines_close(&lines);
+	return true;
+}
