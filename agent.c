@@ -340,6 +340,7 @@ int main(int count, char *words[])
 		finish_start();
 		pages_give_back();
 		serve();
+		loop_end();
 		status = 0;
 	}
 	channel_stop();

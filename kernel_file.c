@@ -44,9 +44,12 @@ int kernel_file_open(const char *path, int flags)
 
 		if (!rest)
 			continue;
-		if (mounts[i].root < 0)
-			mounts[i].root = mount_detached(mounts[i].type);
 		file = openat(mounts[i].root, rest, flags);
+		/* Not made yet, or closed in a copy of the agent. */
+		if (file < 0 && errno == EBADF) {
+			mounts[i].root = mount_detached(mounts[i].type);
+			file = openat(mounts[i].root, rest, flags);
+		}
 	}
 	return file;
 }

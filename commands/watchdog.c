@@ -1,0 +1,97 @@
+/* The machine's watchdog, fed for as long as the agent serves its loop. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/watchdog.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "device_node.h"
+#include "error_text.h"
+#include "kernel_file.h"
+#include "loop.h"
+
+/* So often it is fed before it would be too late. */
+#define MEALS 3
+
+static int watchdog = -1; /* armed, while it is open */
+
+static int open_watchdog(void)
+{
+	int file = kernel_file_open("/dev/watchdog", O_WRONLY);
+
+	/* The node alone may be missing. */
+	if (file < 0 && errno != EBUSY)
+		file = device_node_open("/sys/class/watchdog", "watchdog0");
+	return file;
+}
+
+/* Stop it, and let it go. False, with errno, if it cannot be stopped any more (nowayout). */
+static bool disarm(void)
+{
+	int options = WDIOS_DISABLECARD;
+
+	if (write(watchdog, "V", 1) != 1 ||
+		(ioctl(watchdog, (int)WDIOC_SETOPTIONS, &options) != 0 && errno == EBUSY))
+		return false;
+	loop_every(0, NULL);
+	close(watchdog);
+	watchdog = -1;
+	return true;
+}
+
+/* An agent that is told to end is no reason for a reset. */
+static void feed(bool last)
+{
+	(void)ioctl(watchdog, (int)WDIOC_KEEPALIVE, NULL);
+	if (last)
+		(void)disarm();
+}
+
+/* Feed it often enough for its timeout. */
+static void begin_feeding(void)
+{
+	int timeout_s;
+
+	if (ioctl(watchdog, (int)WDIOC_GETTIMEOUT, &timeout_s) != 0 || timeout_s <= 0)
+		timeout_s = 1;
+	if (timeout_s > INT_MAX / 1000)
+		timeout_s = INT_MAX / 1000;
+	loop_every(timeout_s * 1000 / MEALS, feed);
+	feed(false);
+}
+
+static void set_timeout(struct request *request)
+{
+	int64_t timeout_s = request_int(request, 0, 0);
+	int timeout = (int)timeout_s;
+	bool was_armed = watchdog >= 0;
+	bool done = timeout_s >= 0 && timeout == timeout_s;
+
+	/* Opening it arms it. */
+	if (!was_armed && done)
+		watchdog = open_watchdog();
+	if (watchdog < 0 && done) {
+		if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
+			reply_error(request, "this feature or command is not currently supported");
+		else
+			reply_error(request, "failed to open watchdog: %s", error_text(errno));
+		return;
+	}
+	errno = EINVAL;
+	if (done)
+		done = timeout == 0 ? disarm()
+				    : ioctl(watchdog, (int)WDIOC_SETTIMEOUT, &timeout) == 0;
+	if (!done) {
+		reply_error(request, "failed to set watchdog timeout: %s", error_text(errno));
+		if (!was_armed && watchdog >= 0)
+			(void)disarm();
+	}
+	if (watchdog >= 0)
+		begin_feeding();
+}
+
+COMMANDS = {
+	{"guest-set-watchdog-timeout", "timeout:i", 0, set_timeout},
+};

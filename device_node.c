@@ -1,0 +1,75 @@
+#include "device_node.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "kernel_file.h"
+#include "text.h"
+
+static int open_node(const char *path)
+{
+	return open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+}
+
+static bool device_number(const char *class_folder, const char *device, dev_t *number)
+{
+	char value[2 * DIGITS_MAX];
+	uint64_t first, second;
+	const char *at;
+
+	if (!kernel_file_line(value, sizeof(value), "%s/%s/dev", class_folder, device))
+		return false;
+	at = parse_unsigned(value, &first);
+	if (!at || *at != ':' || !parse_unsigned(at + 1, &second))
+		return false;
+	*number = makedev((unsigned)first, (unsigned)second);
+	return true;
+}
+
+/* Open the node of device in folder, and make it if it is not there. What stands elsewhere than
+ * in /dev may be anyone's, and what we make there is removed again. */
+static int open_in(const char *folder, const char *device, dev_t number)
+{
+	bool permanent = text_equals(folder, "/dev");
+	struct stat status;
+	char path[PATH_MAX];
+	int file;
+
+	text_print(path, sizeof(path), "%s/%s", folder, device);
+	/* A node that we made stays when its port goes, and the kernel may go on taking it for what
+	 * it was: it is made anew, and known by a bit that devtmpfs does not set. */
+	if (permanent && fstatat(AT_FDCWD, path, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+		(status.st_rdev != number || status.st_mode & S_ISVTX))
+		(void)unlink(path);
+	if (mknod(path, S_IFCHR | S_ISVTX | 0600, number) != 0 && (errno != EEXIST || !permanent))
+		return -1;
+	file = open_node(path);
+	if (!permanent)
+		(void)unlink(path);
+	return file;
+}
+
+int device_node_open(const char *class_folder, const char *device)
+{
+	static const char folders[][5] = {"/dev", "/run", "/tmp", "/"};
+	dev_t number;
+
+	if (!device_number(class_folder, device, &number)) {
+		errno = ENOENT;
+		return -1;
+	}
+	(void)mkdir(folders[0], 0755);
+	for (unsigned i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		int file = open_in(folders[i], device, number);
+
+		if (file >= 0 || errno == EBUSY)
+			return file;
+	}
+	return -1;
+}
