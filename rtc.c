@@ -4,11 +4,10 @@
 #include <fcntl.h>
 #include <linux/rtc.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "date.h"
-#include "device_node.h"
+#include "device.h"
 #include "kernel_file.h"
 #include "loop.h"
 #include "text.h"
@@ -28,7 +27,7 @@ int rtc_open(void)
 			return rtc;
 	}
 	if (rtc < 0)
-		rtc = device_node_open("/sys/class/rtc", "rtc0");
+		rtc = device_open("/sys/class/rtc", "rtc0");
 	if (rtc < 0 && (errno == ENOENT || errno == ENXIO))
 		errno = ENODEV;
 	return rtc;
@@ -72,7 +71,7 @@ bool rtc_write(int rtc, int64_t time_s)
 		.tm_year = date.year - 1900,
 	};
 
-	return ioctl(rtc, (int)RTC_SET_TIME, &shown) == 0;
+	return device_ioctl(rtc, RTC_SET_TIME, &shown) == 0;
 }
 
 bool rtc_read(int64_t *time_s)
@@ -85,7 +84,7 @@ bool rtc_read(int64_t *time_s)
 
 	if (rtc < 0)
 		return false;
-	while (ioctl(rtc, (int)RTC_RD_TIME, &shown) == 0) {
+	while (device_ioctl(rtc, RTC_RD_TIME, &shown) == 0) {
 		if (first < 0)
 			first = shown.tm_sec;
 		if (shown.tm_sec != first || loop_now_ms() >= end_ms) {

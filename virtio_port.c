@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "device_node.h"
+#include "device.h"
 #include "directory.h"
 #include "kernel_file.h"
 #include "text.h"
@@ -47,5 +47,5 @@ int virtio_port_open(const char *path)
 		errno = ENOENT;
 		return -1;
 	}
-	return device_node_open(PORTS, device);
+	return device_open(PORTS, device);
 }

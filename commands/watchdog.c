@@ -3,11 +3,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/watchdog.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "commands.h"
-#include "device_node.h"
+#include "device.h"
 #include "error_text.h"
 #include "kernel_file.h"
 #include "loop.h"
@@ -23,7 +22,7 @@ static int open_watchdog(void)
 
 	/* The node alone may be missing. */
 	if (file < 0 && errno != EBUSY)
-		file = device_node_open("/sys/class/watchdog", "watchdog0");
+		file = device_open("/sys/class/watchdog", "watchdog0");
 	return file;
 }
 
@@ -33,7 +32,7 @@ static bool disarm(void)
 	int options = WDIOS_DISABLECARD;
 
 	if (write(watchdog, "V", 1) != 1 ||
-		(ioctl(watchdog, (int)WDIOC_SETOPTIONS, &options) != 0 && errno == EBUSY))
+		(device_ioctl(watchdog, WDIOC_SETOPTIONS, &options) != 0 && errno == EBUSY))
 		return false;
 	loop_every(0, NULL);
 	close(watchdog);
@@ -44,7 +43,7 @@ static bool disarm(void)
 /* An agent that is told to end is no reason for a reset. */
 static void feed(bool last)
 {
-	(void)ioctl(watchdog, (int)WDIOC_KEEPALIVE, NULL);
+	(void)device_ioctl(watchdog, WDIOC_KEEPALIVE, NULL);
 	if (last)
 		(void)disarm();
 }
@@ -54,7 +53,7 @@ static void begin_feeding(void)
 {
 	int timeout_s;
 
-	if (ioctl(watchdog, (int)WDIOC_GETTIMEOUT, &timeout_s) != 0 || timeout_s <= 0)
+	if (device_ioctl(watchdog, WDIOC_GETTIMEOUT, &timeout_s) != 0 || timeout_s <= 0)
 		timeout_s = 1;
 	if (timeout_s > INT_MAX / 1000)
 		timeout_s = INT_MAX / 1000;
@@ -82,7 +81,7 @@ static void set_timeout(struct request *request)
 	errno = EINVAL;
 	if (done)
 		done = timeout == 0 ? disarm()
-				    : ioctl(watchdog, (int)WDIOC_SETTIMEOUT, &timeout) == 0;
+				    : device_ioctl(watchdog, WDIOC_SETTIMEOUT, &timeout) == 0;
 	if (!done) {
 		reply_error(request, "failed to set watchdog timeout: %s", error_text(errno));
 		if (!was_armed && watchdog >= 0)

@@ -1,4 +1,4 @@
-#include "device_node.h"
+#include "device.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -55,7 +56,7 @@ static int open_in(const char *folder, const char *device, dev_t number)
 	return file;
 }
 
-int device_node_open(const char *class_folder, const char *device)
+int device_open(const char *class_folder, const char *device)
 {
 	static const char folders[][5] = {"/dev", "/run", "/tmp", "/"};
 	dev_t number;
@@ -72,4 +73,9 @@ int device_node_open(const char *class_folder, const char *device)
 			return file;
 	}
 	return -1;
+}
+
+int device_ioctl(int file, unsigned long request, void *argument)
+{
+	return (int)syscall(SYS_ioctl, file, request, argument);
 }
