@@ -150,8 +150,9 @@ static bool follow_key(struct keys_filter *filter, char byte)
 	for (size_t i = filter->key; i < filter->count; i++) {
 		const struct json_token *key = &filter->keys[i];
 
-		if (key->size >= filter->held && memcmp(key->text, line, filter->held) == 0 &&
-			key->text[filter->held] == byte) {
+		/* What is held is known to begin the key it was compared with. */
+		if (key->size >= filter->held && key->text[filter->held] == byte &&
+			(i == filter->key || memcmp(key->text, line, filter->held) == 0)) {
 			filter->key = i;
 			return true;
 		}

@@ -107,6 +107,7 @@ def machine(start_agent: StartAgent, tmp_path: Path) -> Iterator[Machine]:
 # The crypted password
 
 
+@pytest.mark.ours
 def test_shadow(machine: Machine) -> None:
     """The account's hash and the day of its change are replaced, and every other byte, the owner
     and the mode stay."""
@@ -122,6 +123,7 @@ def test_shadow(machine: Machine) -> None:
     assert {entry.name for entry in machine.etc.iterdir()} == {"passwd", "shadow", ".pwd.lock"}
 
 
+@pytest.mark.ours
 def test_last_line(machine: Machine) -> None:
     """A last line without its newline or its other fields gets a hash all the same."""
     machine.set_hash("last", HASH)
@@ -134,6 +136,7 @@ def test_empty_hash(machine: Machine) -> None:
     assert "\nbob::" in (machine.etc / "shadow").read_text()
 
 
+@pytest.mark.ours
 def test_passwd_without_shadow(machine: Machine) -> None:
     """Where there is no shadow file, or it does not know the user, passwd has the hash; the day of
     the change has no place there, and of two lines the first counts."""
@@ -147,6 +150,7 @@ def test_passwd_without_shadow(machine: Machine) -> None:
     assert (machine.etc / "passwd").read_text() == after
 
 
+@pytest.mark.ours
 def test_unknown_user(machine: Machine) -> None:
     """A user whom nobody knows is an error, and no file is touched or left behind."""
     before = {path: (path.stat().st_ino, path.read_bytes()) for path in machine.etc.iterdir()}
@@ -160,6 +164,7 @@ def test_unknown_user(machine: Machine) -> None:
     }
 
 
+@pytest.mark.ours
 def test_long_shadow(machine: Machine, rng: random.Random) -> None:
     """Lines and files longer than any buffer, with NULs and without newlines, stay as they are."""
     path = machine.etc / "shadow"
@@ -174,6 +179,7 @@ def test_long_shadow(machine: Machine, rng: random.Random) -> None:
         )
 
 
+@pytest.mark.ours
 def test_long_hash(machine: Machine) -> None:
     """A value of any length goes in as it is."""
     machine.set_hash("bob", "h" * 100_000)
@@ -197,6 +203,7 @@ def test_forbidden_characters(machine: Machine) -> None:
     assert "bob:old:" in (machine.etc / "shadow").read_text()
 
 
+@pytest.mark.ours
 @pytest.mark.parametrize("kind", ["link", "fifo", "folder"])
 def test_shadow_of_another_kind(machine: Machine, kind: str) -> None:
     """A shadow file that is none is neither followed, replaced nor waited for."""
@@ -380,13 +387,13 @@ def test_without_a_home(machine: Machine) -> None:
     assert machine.call("guest-ssh-remove-authorized-keys", username="home", keys=[KEY]) == {}
 
 
+@pytest.mark.ours
 def test_unknown_user_of_keys(machine: Machine) -> None:
     """A user that passwd has not, or badly, is an error of each command that names the user."""
     for user in ("nobody-there", "bob:x", "bad", "short", "bo", "+"):
         for command, more in (("get", {}), ("add", {"keys": [KEY]}), ("remove", {"keys": [KEY]})):
             desc = machine.failure(f"guest-ssh-{command}-authorized-keys", username=user, **more)
-            if not machine.agent.is_reference:
-                assert desc == f"failed to lookup user '{user}': no such user"
+            assert desc == f"failed to lookup user '{user}': no such user"
 
 
 @pytest.mark.ours
