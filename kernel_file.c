@@ -108,7 +108,7 @@ bool kernel_file_write(const char *path, const char *text)
 {
 	int file = kernel_file_open(path, O_WRONLY);
 	ssize_t size = (ssize_t)strlen(text);
-	ssize_t count = write(file, text, (size_t)size);
+	ssize_t count = file < 0 ? -1 : write(file, text, (size_t)size);
 	int error = errno;
 
 	if (file >= 0)

@@ -328,9 +328,9 @@ def test_life_of_keys(machine: Machine) -> None:
     for path, mode in ((machine.ssh, 0o700), (machine.keys, 0o600)):
         state = path.stat()
         assert (state.st_uid, state.st_gid, stat.S_IMODE(state.st_mode)) == (UID, GID, mode)
-    assert machine.keys.read_text() == f"{KEY}\n"
+    assert machine.keys.read_text().splitlines() == [KEY]
     machine.add(OTHER, KEY, OTHER)
-    assert machine.keys.read_text() == f"{KEY}\n{OTHER}\n"
+    assert machine.keys.read_text().splitlines() == [KEY, OTHER]
     assert sorted(machine.get()) == sorted([KEY, OTHER])
     machine.remove(KEY, "not there")
     assert machine.get() == [OTHER]
