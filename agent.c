@@ -129,6 +129,9 @@ static bool write_reply(const char *bytes, size_t size)
 	bool resets = json_writer.flushed || size == REPLY_BUFFER; /* a long reply, 0xFF ends it */
 
 	if (!json_writer.flushed) {
+		if (commands_resumed())
+			channel_resumed();
+		commands_set_resumed(false);
 		client = channel_clients();
 		handshake_seen = false;
 		if (client_is_gone())

@@ -13,6 +13,7 @@ extern const struct command rows_end[] __asm__("__stop_commands");
 struct command_list commands_allowed, commands_blocked;
 
 static bool frozen;
+static bool resumed;
 
 const struct command *commands_at(size_t index)
 {
@@ -37,6 +38,16 @@ void commands_set_frozen(bool now)
 bool commands_frozen(void)
 {
 	return frozen;
+}
+
+void commands_set_resumed(bool now)
+{
+	resumed = now;
+}
+
+bool commands_resumed(void)
+{
+	return resumed;
 }
 
 /* ---- Errors ---- */

@@ -84,6 +84,11 @@ const struct command *commands_at(size_t index);
 /* Is it served: what the lists say, unless frozen. */
 bool commands_enabled(size_t index);
 
+/* The machine's devices, the channel's too, were suspended since the request came; until the next
+ * piece of a reply is written. */
+void commands_set_resumed(bool resumed);
+bool commands_resumed(void);
+
 /* While frozen only the rows with COMMAND_FROZEN are served. */
 void commands_set_frozen(bool frozen);
 bool commands_frozen(void);

@@ -26,6 +26,8 @@
 /* A client that takes over from another may be heard before the driver says that it is there: a
  * reply waits this long for that. */
 #define TAKEOVER_MS 100
+/* So long the driver may take to find its host again after the machine was suspended. */
+#define RESUME_MS 3000
 /* And behind room in the queue may be the news that a client has left, so late at most. */
 #define NEWS_MS 2
 /* What goes to a virtio port at a time: the driver's queue holds 128 such pieces. */
@@ -307,6 +309,16 @@ static void notice_change(bool away)
 	overdue = signals < buffers ? buffers - signals : 0;
 	host_left = away;
 	signals = buffers = 0;
+}
+
+void channel_resumed(void)
+{
+	int64_t end_ms = loop_now_ms() + RESUME_MS;
+
+	while (edges >= 0 && port_state() == POLLHUP && loop_now_ms() < end_ms)
+		loop_turn(NEWS_MS);
+	loop_turn(NEWS_MS);
+	signals = 0;
 }
 
 bool channel_doubtful(void)

@@ -39,6 +39,10 @@ void channel_drop_reply(void);
  * which case a handshake in the input says that it is so. Returns false when nobody is there. */
 bool channel_wait(bool *replaced, int wait_ms);
 
+/* The machine's devices were suspended: wait, for a moment at most, until the host's side of the
+ * channel is back. That it was away meanwhile is no change of clients. */
+void channel_resumed(void);
+
 /* How often a client has left: requests and replies of before belong to nobody. */
 unsigned channel_clients(void);
 

@@ -57,6 +57,7 @@ static bool ask_kernel(void)
 		.work = write_state, .output = said, .output_size = sizeof(said)};
 	int status = child_run(&child);
 
+	commands_set_resumed(true);
 	if (status > 0)
 		errno = WEXITSTATUS(status);
 	if (status != 0)
