@@ -3,14 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/rtc.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "date.h"
 #include "device.h"
 #include "kernel_file.h"
 #include "loop.h"
-#include "text.h"
 #include "timezone.h"
 
 #define TICK_MS 2
@@ -33,17 +31,6 @@ int rtc_open(void)
 	return rtc;
 }
 
-bool rtc_adjtime_is_local(const char *text)
-{
-	for (int line = 1; line < 3; line++) {
-		text = strchr(text, '\n');
-		if (!text)
-			return false;
-		text++;
-	}
-	return text_after(text, "LOCAL");
-}
-
 /* How many seconds it is before Unix time at time_s. */
 static int offset_at(int64_t time_s)
 {
@@ -51,7 +38,7 @@ static int offset_at(int64_t time_s)
 	struct zone zone;
 
 	kernel_file_read("/etc/adjtime", 0, adjtime, sizeof(adjtime));
-	if (!rtc_adjtime_is_local(adjtime))
+	if (!zone_adjtime_is_local(adjtime))
 		return 0;
 	zone_at(time_s, &zone);
 	return zone.offset_s;

@@ -15,7 +15,4 @@ bool rtc_write(int rtc, int64_t time_s);
  * cannot, or shows a date before 1970. */
 bool rtc_read(int64_t *time_s);
 
-/* Does the text of /etc/adjtime say that the RTC is in local time? */
-bool rtc_adjtime_is_local(const char *text);
-
 #endif

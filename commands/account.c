@@ -8,6 +8,7 @@
 #include "child.h"
 #include "commands.h"
 #include "error_text.h"
+#include "keys_text.h"
 #include "passwd.h"
 #include "scratch.h"
 #include "text.h"
