@@ -57,7 +57,6 @@ static bool ask_kernel(void)
 		.work = write_state, .output = said, .output_size = sizeof(said)};
 	int status = child_run(&child);
 
-	commands_set_resumed(true);
 	if (status > 0)
 		errno = WEXITSTATUS(status);
 	if (status != 0)
@@ -65,31 +64,40 @@ static bool ask_kernel(void)
 	return status == 0;
 }
 
+/* Ask everybody who knows the mode in turn. True if one of them did it; otherwise reason is what
+ * the last of them said. */
+static bool try_all(char reason[sizeof(said)])
+{
+	char option[sizeof(mode->pm_program)];
+
+	text_print(option, sizeof(option), "-%s", mode->pm_program + 2);
+	for (int i = 0; i < 3; i++) {
+		bool is_known = i == 0 ? access("/run/systemd/system", F_OK) == 0
+			: i == 1       ? run("pm-is-supported", option)
+				       : kernel_knows(mode->state);
+
+		if (!is_known)
+			continue;
+		if (i == 0		 ? run("systemctl", mode->systemctl)
+				: i == 1 ? run(mode->pm_program, NULL)
+					 : ask_kernel())
+			return true;
+		memcpy(reason, said, sizeof(said));
+		commands_set_resumed(true);
+	}
+	return false;
+}
+
 static void suspend(struct request *request)
 {
 	const char *name = request->command->name + sizeof(NAME_BEGINNING) - 1;
-	char option[sizeof(mode->pm_program)];
 	char reason[sizeof(said)] = "";
 
 	mode = modes;
 	while (!text_equals(name, mode->name))
 		mode++;
-	if (access("/run/systemd/system", F_OK) == 0) {
-		if (run("systemctl", mode->systemctl))
-			return;
-		memcpy(reason, said, sizeof(said));
-	}
-	text_print(option, sizeof(option), "-%s", mode->pm_program + 2);
-	if (run("pm-is-supported", option)) {
-		if (run(mode->pm_program, NULL))
-			return;
-		memcpy(reason, said, sizeof(said));
-	}
-	if (kernel_knows(mode->state)) {
-		if (ask_kernel())
-			return;
-		memcpy(reason, said, sizeof(said));
-	}
+	if (try_all(reason))
+		return;
 	if (*reason != '\0')
 		reply_error(request, "failed to suspend: %s", reason);
 	else

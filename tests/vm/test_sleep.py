@@ -14,7 +14,9 @@ from vm.rig import VM
 
 def fall_asleep(vm: VM, client: Client) -> None:
     client.send(b'{"execute":"guest-suspend-ram"}\n')
-    vm.wait_for(lambda: vm.qmp("query-status")["status"] == "suspended", 30, "it does not sleep")
+    vm.wait_for(
+        lambda: bool(vm.qmp("query-status")["status"] == "suspended"), 30, "it does not sleep"
+    )
 
 
 @pytest.mark.parametrize("more", [(), ("--no-proc-sys", "--agent-args", "-p /dev/vport0p1")],

@@ -64,7 +64,8 @@ class Machine:
         return keys
 
     def add(self, *keys: str, **more: bool) -> None:
-        assert self.call("guest-ssh-add-authorized-keys", username="bob", keys=[*keys], **more) == {}
+        reply = self.call("guest-ssh-add-authorized-keys", username="bob", keys=[*keys], **more)
+        assert reply == {}
 
     def remove(self, *keys: str) -> None:
         assert self.call("guest-ssh-remove-authorized-keys", username="bob", keys=[*keys]) == {}
@@ -98,8 +99,7 @@ def machine(start_agent: StartAgent, tmp_path: Path) -> Iterator[Machine]:
     )
     (etc / "shadow").chmod(0o640)
     os.chown(etc / "shadow", 0, 42)
-    env = {**os.environ, "PATH": str(programs)}
-    agent = start_agent(wrapper=in_namespace({etc: "/etc"}), env={**env, "PATH": os.environ["PATH"]})
+    agent = start_agent(wrapper=in_namespace({etc: "/etc"}))
     with agent.client() as client:
         yield Machine(agent, client, etc, home, programs)
 
@@ -251,7 +251,7 @@ def test_left_temporary_file(machine: Machine) -> None:
 
 
 def fake_chpasswd(machine: Machine, script: str) -> None:
-    """Make a script the only chpasswd that PATH has; restart is not needed, env is the agent's."""
+    """Make a script the first chpasswd that PATH has."""
     path = machine.bin / "chpasswd"
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
@@ -391,7 +391,9 @@ def test_without_a_home(machine: Machine) -> None:
 def test_unknown_user_of_keys(machine: Machine) -> None:
     """A user that passwd has not, or badly, is an error of each command that names the user."""
     for user in ("nobody-there", "bob:x", "bad", "short", "bo", "+"):
-        for command, more in (("get", {}), ("add", {"keys": [KEY]}), ("remove", {"keys": [KEY]})):
+        every: list[tuple[str, dict[str, Any]]] = [
+            ("get", {}), ("add", {"keys": [KEY]}), ("remove", {"keys": [KEY]})]
+        for command, more in every:
             desc = machine.failure(f"guest-ssh-{command}-authorized-keys", username=user, **more)
             assert desc == f"failed to lookup user '{user}': no such user"
 
@@ -466,10 +468,11 @@ def secret(tmp_path: Path) -> Path:
 
 def outcome(machine: Machine) -> None:
     """Let every command loose on bob; errors are fine."""
-    for command, more in (
+    every: list[tuple[str, dict[str, Any]]] = [
         ("get", {}), ("add", {"keys": [KEY]}), ("remove", {"keys": ["root-secret line"]}),
         ("add", {"keys": [KEY], "reset": True}),
-    ):
+    ]
+    for command, more in every:
         try:
             reply = machine.call(f"guest-ssh-{command}-authorized-keys", username="bob", **more)
         except AgentError as error:
@@ -593,5 +596,3 @@ def test_huge_file(machine: Machine) -> None:
     desc = machine.failure("guest-ssh-add-authorized-keys", username="bob", keys=[KEY])
     assert "File too large" in desc
     assert [entry.name for entry in machine.ssh.iterdir()] == ["authorized_keys"]
-
-

@@ -119,7 +119,9 @@ def test_kernel(machine: Machine, mode: str) -> None:
     assert (machine.power / "state").read_text() == f"{word}{f'freeze {word}'[len(word):]}\n"
 
 
-@pytest.mark.parametrize("states", ["", "\n", "freeze\n", "memory standby\n", "diskmem\n", "x" * 999])
+@pytest.mark.parametrize(
+    "states", ["", "\n", "freeze\n", "memory standby\n", "diskmem\n", "x" * 999]
+)
 def test_kernel_does_not_know(machine: Machine, states: str) -> None:
     """A mode is known only as a whole word."""
     (machine.power / "state").write_text(states)

@@ -611,7 +611,8 @@ def test_longest_user_name(users: Users) -> None:
 def test_damaged_utmp(users: Users, rng: random.Random) -> None:
     """A record that is cut off is none, and neither is one without a name; garbage is no crash."""
     assert users.ask(login("bob", 5), login("", 5), login("cut", 5)[:-1]) == {"bob": 5}
-    assert users.ask(login(b"\xff\xfe", 5, -1)) == {"\ufffd\ufffd": pytest.approx(5.5, abs=0.5)}
+    (name, seconds), = users.ask(login(b"\xff\xfe", 5, -1)).items()
+    assert name == "\ufffd\ufffd" and 5 <= seconds < 6
     for _ in range(20):
         users.ask(login("bob", 5)[:2] + bytes(rng.randrange(256) for _ in range(5000)))
     with users.agent.client() as client:
