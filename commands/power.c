@@ -27,12 +27,28 @@ static const struct sleep_mode {
 static const struct sleep_mode *mode; /* that is asked for */
 static char said[512];		      /* by the one who was asked last */
 
-static bool run(const char *program, const char *word)
+static int run(const char *program, const char *word)
 {
 	const char *const words[] = {program, word, NULL};
 	const struct child child = {.words = words, .output = said, .output_size = sizeof(said)};
 
-	return child_run(&child) == 0;
+	return child_run(&child);
+}
+
+/* Who is asked, in this order. Each returns 0 if the guest has slept, above 0 if it could not,
+ * below if the mode is not known there. */
+
+static int by_systemd(void)
+{
+	return access("/run/systemd/system", F_OK) == 0 ? run("systemctl", mode->systemctl) : -1;
+}
+
+static int by_pm_utils(void)
+{
+	char option[sizeof(mode->pm_program)];
+
+	text_print(option, sizeof(option), "-%s", mode->pm_program + 2);
+	return run("pm-is-supported", option) == 0 ? run(mode->pm_program, NULL) : -1;
 }
 
 static int write_state(int report)
@@ -41,63 +57,42 @@ static int write_state(int report)
 	return kernel_file_write("/sys/power/state", mode->state) ? 0 : errno;
 }
 
-static bool kernel_knows(const char *state)
-{
-	char states[64];
-
-	if (!kernel_file_read_line("/sys/power/state", states, sizeof(states)))
-		return false;
-	return *state != '\0' && text_find_word(states, " ", state, strlen(state)) >= 0;
-}
-
-/* Returns once the guest is awake again. */
-static bool ask_kernel(void)
+static int by_kernel(void)
 {
 	static const struct child child = {
 		.work = write_state, .output = said, .output_size = sizeof(said)};
-	int status = child_run(&child);
+	char states[64];
+	int status;
 
+	if (!kernel_file_read_line("/sys/power/state", states, sizeof(states)) ||
+		*mode->state == '\0' ||
+		text_find_word(states, " ", mode->state, strlen(mode->state)) < 0)
+		return -1;
+	status = child_run(&child);
 	if (status > 0)
-		errno = WEXITSTATUS(status);
-	if (status != 0)
-		text_print(said, sizeof(said), "%s", error_text(errno));
-	return status == 0;
-}
-
-/* Ask everybody who knows the mode in turn. True if one of them did it; otherwise reason is what
- * the last of them said. */
-static bool try_all(char reason[sizeof(said)])
-{
-	char option[sizeof(mode->pm_program)];
-
-	text_print(option, sizeof(option), "-%s", mode->pm_program + 2);
-	for (int i = 0; i < 3; i++) {
-		bool is_known = i == 0 ? access("/run/systemd/system", F_OK) == 0
-			: i == 1       ? run("pm-is-supported", option)
-				       : kernel_knows(mode->state);
-
-		if (!is_known)
-			continue;
-		if (i == 0		 ? run("systemctl", mode->systemctl)
-				: i == 1 ? run(mode->pm_program, NULL)
-					 : ask_kernel())
-			return true;
-		memcpy(reason, said, sizeof(said));
-		commands_set_resumed(true);
-	}
-	return false;
+		text_print(said, sizeof(said), "%s", error_text(WEXITSTATUS(status)));
+	return status;
 }
 
 static void suspend(struct request *request)
 {
+	static int (*const ways[])(void) = {by_systemd, by_pm_utils, by_kernel};
 	const char *name = request->command->name + sizeof(NAME_BEGINNING) - 1;
 	char reason[sizeof(said)] = "";
 
 	mode = modes;
 	while (!text_equals(name, mode->name))
 		mode++;
-	if (try_all(reason))
-		return;
+	for (int i = 0; i < 3; i++) {
+		int status = ways[i]();
+
+		if (status == 0)
+			return;
+		if (status > 0) {
+			memcpy(reason, said, sizeof(said));
+			commands_set_resumed(true);
+		}
+	}
 	if (*reason != '\0')
 		reply_error(request, "failed to suspend: %s", reason);
 	else
