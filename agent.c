@@ -343,7 +343,8 @@ int main(int count, char *words[])
 		finish_start();
 		pages_give_back();
 		serve();
-		loop_end();
+		if (loop_at_end)
+			loop_at_end();
 		status = 0;
 	}
 	channel_stop();

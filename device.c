@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -18,13 +17,22 @@ static int open_node(const char *path)
 	return open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 }
 
+bool device_attribute(const char *class_folder, const char *device, const char *attribute,
+	char value[DEVICE_VALUE_SIZE])
+{
+	char path[PATH_MAX];
+
+	return text_print(path, sizeof(path), "%s/%s/%s", class_folder, device, attribute) &&
+		kernel_file_read_line(path, value, DEVICE_VALUE_SIZE);
+}
+
 static bool device_number(const char *class_folder, const char *device, dev_t *number)
 {
-	char value[2 * DIGITS_MAX];
+	char value[DEVICE_VALUE_SIZE];
 	uint64_t first, second;
 	const char *at;
 
-	if (!kernel_file_line(value, sizeof(value), "%s/%s/dev", class_folder, device))
+	if (!device_attribute(class_folder, device, "dev", value))
 		return false;
 	at = parse_unsigned(value, &first);
 	if (!at || *at != ':' || !parse_unsigned(at + 1, &second))

@@ -44,11 +44,7 @@ static unsigned child_count;
 
 static void (*signalled)(int signal);
 
-static struct {
-	void (*due)(bool last);
-	int64_t due_ms;
-	int period_ms;
-} timer;
+void (*loop_at_end)(void);
 
 PAGES_IDLE_CODE int64_t loop_now_ms(void)
 {
@@ -207,42 +203,9 @@ static void serve_events(void)
 		close_watch_gaps();
 }
 
-void loop_every(int period_ms, void (*due)(bool last))
-{
-	timer.due = due;
-	timer.period_ms = period_ms;
-	timer.due_ms = loop_now_ms() + period_ms;
-}
-
-void loop_end(void)
-{
-	if (timer.period_ms > 0)
-		timer.due(true);
-}
-
-/* poll(2), or until the timer is due, which is then served. */
-PAGES_IDLE_CODE static int wait_for_events(int wait_ms)
-{
-	int64_t left_ms;
-	int ready;
-
-	if (timer.period_ms == 0)
-		return poll(polled, watch_count, wait_ms);
-	left_ms = timer.due_ms - loop_now_ms();
-	if (left_ms < 0)
-		left_ms = 0;
-	ready = poll(
-		polled, watch_count, wait_ms < 0 || wait_ms > left_ms ? (int)left_ms : wait_ms);
-	if (loop_now_ms() >= timer.due_ms) {
-		timer.due_ms = loop_now_ms() + timer.period_ms;
-		timer.due(false);
-	}
-	return ready;
-}
-
 void loop_turn(int wait_ms)
 {
-	if (wait_for_events(wait_ms) > 0)
+	if (poll(polled, watch_count, wait_ms) > 0)
 		serve_events();
 }
 
@@ -257,15 +220,15 @@ PAGES_IDLE_CODE void loop_idle_turn(void)
 	if (quick_turns < BURST) {
 		pages_give_back_program();
 		begun_ms = loop_now_ms();
-		ready = wait_for_events(-1);
+		ready = poll(polled, watch_count, -1);
 		quick_turns = loop_now_ms() - begun_ms < IDLE_MS ? quick_turns + 1 : 0;
 	} else {
-		ready = wait_for_events(IDLE_MS);
+		ready = poll(polled, watch_count, IDLE_MS);
 		if (ready == 0) {
 			quick_turns = 0;
 			pages_give_back();
 			pages_give_back_program();
-			ready = wait_for_events(-1);
+			ready = poll(polled, watch_count, -1);
 		}
 	}
 	if (ready > 0)

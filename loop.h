@@ -40,12 +40,8 @@ void loop_take_signals(void);
 /* In a new child, before exec: the signal mask and dispositions that a program expects. */
 void loop_reset_signals(void);
 
-/* Call due every period_ms from now on, in whatever turn is taken then; 0: no longer. There is one
- * such timer, and while it is off nothing wakes the loop. last says that the agent is to end, and
- * that it is the last call. */
-void loop_every(int period_ms, void (*due)(bool last));
-/* The agent is to end: make the timer's last call, if it is on. */
-void loop_end(void);
+/* What is to be done when the agent ends by itself, or NULL. One room sets it. */
+extern void (*loop_at_end)(void);
 
 /* Milliseconds of CLOCK_MONOTONIC. */
 int64_t loop_now_ms(void);

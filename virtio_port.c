@@ -8,7 +8,6 @@
 
 #include "device.h"
 #include "directory.h"
-#include "kernel_file.h"
 #include "text.h"
 
 #define PORTS "/sys/class/virtio-ports"
@@ -24,10 +23,10 @@ static bool find_device(const char *name, char device[NAME_SIZE])
 	if (!directory_open(&ports, PORTS))
 		return false;
 	while (!found && (entry = directory_next(&ports))) {
-		char value[NAME_SIZE];
+		char value[DEVICE_VALUE_SIZE];
 
-		found = kernel_file_line(value, NAME_SIZE, PORTS "/%s/name", entry) &&
-			text_equals(value, name) && text_print(device, NAME_SIZE, "%s", entry);
+		found = device_attribute(PORTS, entry, "name", value) && text_equals(value, name) &&
+			text_print(device, NAME_SIZE, "%s", entry);
 	}
 	directory_close(&ports);
 	return found;

@@ -1,8 +1,10 @@
 /* The machine's watchdog, fed for as long as the agent serves its loop. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/watchdog.h>
+#include <stdint.h>
+#include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "commands.h"
@@ -15,6 +17,7 @@
 #define MEALS 3
 
 static int watchdog = -1; /* armed, while it is open */
+static int timer = -1;	  /* of its meals */
 
 static int open_watchdog(void)
 {
@@ -34,32 +37,55 @@ static bool disarm(void)
 	if (write(watchdog, "V", 1) != 1 ||
 		(device_ioctl(watchdog, WDIOC_SETOPTIONS, &options) != 0 && errno == EBUSY))
 		return false;
-	loop_every(0, NULL);
 	close(watchdog);
 	watchdog = -1;
+	if (timer >= 0) {
+		loop_unwatch(timer);
+		close(timer);
+		timer = -1;
+	}
 	return true;
 }
 
-/* An agent that is told to end is no reason for a reset. */
-static void feed(bool last)
+static void feed(void *context, short revents)
 {
+	uint64_t expirations;
+
+	(void)context;
+	(void)revents;
+	(void)read(timer, &expirations, sizeof(expirations));
 	/* The driver may still have a "V" of an earlier time, that only another byte takes back. */
 	(void)write(watchdog, "", 1);
-	if (last)
-		(void)disarm();
 }
 
-/* Feed it often enough for its timeout. */
+/* An agent that is told to end is no reason for a reset. */
+static void end_feeding(void)
+{
+	if (watchdog >= 0) {
+		feed(NULL, 0);
+		(void)disarm();
+	}
+}
+
+/* Feed it often enough for its timeout, from now on, in whatever turn of the loop is taken. */
 static void begin_feeding(void)
 {
+	struct itimerspec times = {{1, 0}, {0, 1}};
 	int timeout_s;
 
-	if (device_ioctl(watchdog, WDIOC_GETTIMEOUT, &timeout_s) != 0 || timeout_s <= 0)
-		timeout_s = 1;
-	if (timeout_s > INT_MAX / 1000)
-		timeout_s = INT_MAX / 1000;
-	loop_every(timeout_s * 1000 / MEALS, feed);
-	feed(false);
+	if (device_ioctl(watchdog, WDIOC_GETTIMEOUT, &timeout_s) != 0 || timeout_s < MEALS) {
+		times.it_interval.tv_sec = 0;
+		times.it_interval.tv_nsec = 1000000000 / MEALS;
+	} else {
+		times.it_interval.tv_sec = timeout_s / MEALS;
+	}
+	if (timer < 0) {
+		timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+		loop_watch(timer, POLLIN, feed, NULL);
+		loop_at_end = end_feeding;
+	}
+	(void)timerfd_settime(timer, 0, &times, NULL);
+	feed(NULL, 0);
 }
 
 static void set_timeout(struct request *request)
