@@ -3,7 +3,7 @@
 #   build/asan/tinyqga  with ASan and UBSan       build/unit, build/fuzz  the tests' programs
 
 # The families of commands that are compiled in: one word, one file in commands/.
-COMMANDS ?= session file exec filesystem disk processor memory network system health
+COMMANDS ?= session file exec filesystem disk processor memory network system power account watchdog health
 
 PREFIX ?= /usr/local
 DESTDIR ?=

@@ -396,6 +396,8 @@ int main(int count, char *words[])
 		finish_start();
 		pages_give_back();
 		serve();
+		if (loop_at_end)
+			loop_at_end();
 		status = 0;
 	}
 	channel_stop();

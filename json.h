@@ -133,8 +133,12 @@ void json_put_key(const char *key);
 void json_put_int(int64_t value);
 void json_put_uint(uint64_t value);
 void json_put_bool(bool value);
-/* value / 100, as 0.25. */
-void json_put_hundredths(uint64_t value);
+/* value with a point before its last digits (at most 19): 25 and 2 are 0.25. */
+void json_put_decimal(uint64_t value, unsigned digits);
+static inline void json_put_hundredths(uint64_t value)
+{
+	json_put_decimal(value, 2);
+}
 /* A string of size bytes: UTF-8; what is none becomes U+FFFD. */
 void json_put_string(const char *bytes, size_t size);
 void json_put_text(const char *text);

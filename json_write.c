@@ -124,12 +124,16 @@ void json_put_bool(bool value)
 	begin_value(value ? "true" : "false", value ? 4 : 5);
 }
 
-void json_put_hundredths(uint64_t value)
+void json_put_decimal(uint64_t value, unsigned digits)
 {
-	char fraction[] = {'.', (char)('0' + value / 10 % 10), (char)('0' + value % 10)};
+	char fraction[DIGITS_MAX];
+	char *first = fraction + sizeof(fraction);
 
-	json_put_uint(value / 100);
-	json_put_raw(fraction, sizeof(fraction));
+	for (unsigned i = 0; i < digits; i++, value /= 10)
+		*--first = (char)('0' + value % 10);
+	*--first = '.';
+	json_put_uint(value);
+	json_put_raw(first, digits + 1);
 }
 
 /* A unit of UTF-16 as an escape. */

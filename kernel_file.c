@@ -121,17 +121,11 @@ bool kernel_file_write(const char *path, const char *text)
 {
 	int file = kernel_file_open(path, O_WRONLY);
 	ssize_t size = (ssize_t)strlen(text);
-	ssize_t count = write(file, text, (size_t)size);
+	ssize_t count = file < 0 ? -1 : write(file, text, (size_t)size);
 	int error = errno;
 
 	if (file >= 0)
 		close(file);
 	errno = count < 0 ? error : EIO;
 	return count == size;
-}
-
-void kernel_file_forget(void)
-{
-	for (unsigned i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++)
-		mounts[i].root = -1;
 }

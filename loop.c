@@ -44,6 +44,8 @@ static unsigned child_count;
 
 static void (*signalled)(int signal);
 
+void (*loop_at_end)(void);
+
 PAGES_IDLE_CODE int64_t loop_now_ms(void)
 {
 	struct timespec now;

@@ -40,6 +40,9 @@ void loop_take_signals(void);
 /* In a new child, before exec: the signal mask and dispositions that a program expects. */
 void loop_reset_signals(void);
 
+/* What is to be done when the agent ends by itself, or NULL. One room sets it. */
+extern void (*loop_at_end)(void);
+
 /* Milliseconds of CLOCK_MONOTONIC. */
 int64_t loop_now_ms(void);
 

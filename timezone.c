@@ -110,3 +110,14 @@ void zone_at(int64_t now_s, struct zone *zone)
 	if (!zone_named_at(name, now_s, zone))
 		*zone = (struct zone){.name = "UTC", .name_size = 3};
 }
+
+bool zone_adjtime_is_local(const char *text)
+{
+	for (int line = 1; line < 3; line++) {
+		text = strchr(text, '\n');
+		if (!text)
+			return false;
+		text++;
+	}
+	return text_after(text, "LOCAL");
+}

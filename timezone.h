@@ -33,4 +33,7 @@ bool zone_rule_at(const char *text, int64_t now_s, struct zone *zone);
  * them. False if the file is corrupt or none. */
 bool zone_file_at(const char *file, ssize_t size, int64_t now_s, struct zone *zone);
 
+/* Does the text of /etc/adjtime (adjtime_config(5)) say that the RTC is in local time? */
+bool zone_adjtime_is_local(const char *text);
+
 #endif

@@ -1,7 +1,9 @@
 #include "timezone.h"
 
+#include "date.h"
+
 #define HOUR_S 3600
-#define DAY_S 86400
+
 #define YEAR_S 31556952 /* on average */
 #define WEEKS 200000	/* more than there are from the year 1 to 1970 */
 #define NUMBER_MAX 1000 /* it ends before it gets larger than ten times this */
@@ -56,17 +58,6 @@ static bool take_name(struct zone *zone)
 	return zone->name_size >= 3 && (!quoted || skip('>'));
 }
 
-/* The day, counted from 1970, that month 1 to 14 of year begins with. */
-static int first_day(int year, int month)
-{
-	/* January and February are at the end of the year before, so that leap days come last. */
-	if (month < 3) {
-		month += 12;
-		year--;
-	}
-	return 365 * year + year / 4 - year / 100 + year / 400 + (153 * month - 457) / 5 - 719468;
-}
-
 /* ,date[/time]: when the clocks change in year, in seconds of the time before. */
 static int64_t take_change(int year)
 {
@@ -76,9 +67,9 @@ static int64_t take_change(int year)
 	if (skip('M')) {
 		int month = take_number();
 		int week;
-		int next = first_day(year, month + 1);
+		int next = date_first_day(year, month + 1);
 
-		day = first_day(year, month);
+		day = date_first_day(year, month);
 		skip('.');
 		week = take_number();
 		skip('.');
@@ -89,9 +80,9 @@ static int64_t take_change(int year)
 	} else if (skip('J')) {
 		/* February 29 is not counted. */
 		day = take_number();
-		day += day < 60 ? first_day(year, 1) - 1 : first_day(year, 3) - 60;
+		day += day < 60 ? date_first_day(year, 1) - 1 : date_first_day(year, 3) - 60;
 	} else {
-		day = first_day(year, 1) + take_number();
+		day = date_first_day(year, 1) + take_number();
 	}
 	return (int64_t)day * DAY_S + (skip('/') ? take_time() : 2 * HOUR_S);
 }

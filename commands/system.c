@@ -14,9 +14,11 @@
 #include "kernel_file.h"
 #include "log.h"
 #include "os_release.h"
+#include "rtc.h"
 #include "scratch.h"
 #include "text.h"
 #include "timezone.h"
+#include "utmp.h"
 
 /* The largest of today's os-release files has not 1 KiB. */
 #define OS_RELEASE_SIZE 16384
@@ -88,6 +90,67 @@ static void get_timezone(struct request *request)
 	json_put_string(zone.name, zone.name_size);
 	json_member_int("offset", zone.offset_s);
 	json_end('}');
+}
+
+#define SECOND_NS 1000000000
+#define YEAR_2070_S 3155760000
+
+/* Set the RTC to the system's time, if the machine has one. */
+static void set_rtc(struct request *request, int64_t time_s)
+{
+	int rtc = rtc_open();
+
+	if (rtc < 0 ? errno != ENODEV : !rtc_write(rtc, time_s))
+		reply_error(request, "failed to set hardware clock to system time: %s",
+			error_text(errno));
+	close(rtc);
+}
+
+static void set_clock(struct request *request, const struct timespec *time)
+{
+	if (clock_settime(CLOCK_REALTIME, time) != 0)
+		reply_error(request, "Failed to set time to guest: %s", error_text(errno));
+	else if (request_has(request, 0))
+		set_rtc(request, time->tv_sec);
+}
+
+static void set_time(struct request *request)
+{
+	int64_t time_ns = request_int(request, 0, 0);
+	int64_t time_s = time_ns / SECOND_NS;
+	struct timespec time = {(time_t)time_s, (long)(time_ns % SECOND_NS)};
+
+	if (!request_has(request, 0) && !rtc_read(&time_s)) {
+		reply_error(request, "failed to read hardware clock: %s", error_text(errno));
+		return;
+	}
+	time.tv_sec = (time_t)time_s;
+	if (time.tv_sec != time_s)
+		reply_error(request, "Time %lld is too large", (long long)time_ns);
+	else if (time_ns < 0 || time_s >= YEAR_2070_S)
+		reply_error(request, "Invalid time %lld", (long long)time_ns);
+	else
+		set_clock(request, &time);
+}
+
+static void get_users(struct request *request)
+{
+	struct utmp utmp;
+	struct login login;
+
+	(void)request;
+	json_begin('[');
+	utmp_open(&utmp);
+	while (utmp_next(&utmp, &login)) {
+		json_begin('{');
+		json_put_key("user");
+		json_put_string(login.user, login.user_size);
+		json_put_key("login-time");
+		json_put_decimal(login.time_us, 6);
+		json_end('}');
+	}
+	utmp_close(&utmp);
+	json_end(']');
 }
 
 /* systemd counts from glibc's SIGRTMIN (systemd(1), signals), which is not musl's. */
@@ -171,5 +234,7 @@ COMMANDS = {
 	{"guest-get-host-name", "", 0, get_host_name},
 	{"guest-get-time", "", 0, get_time},
 	{"guest-get-timezone", "", 0, get_timezone},
+	{"guest-set-time", "time:i?", 0, set_time},
+	{"guest-get-users", "", 0, get_users},
 	{"guest-shutdown", "mode:s?", COMMAND_NO_REPLY, shut_down},
 };

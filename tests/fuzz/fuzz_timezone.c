@@ -1,9 +1,11 @@
-/* Any bytes as a time zone file and as a rule: each is taken or refused, within bounds.
+/* Any bytes as a time zone file, as a rule and as /etc/adjtime: each is taken or refused, within
+ * bounds. Their first ones as a day, which has a date.
  *
- * Covers: timezone.c timezone_rule.c
+ * Covers: timezone.c timezone_rule.c date.c
  */
 #include <string.h>
 
+#include "date.h"
 #include "tests/fuzz/harness.h"
 #include "timezone.h"
 
@@ -28,6 +30,18 @@ static void check_named(const uint8_t *data, size_t size)
 	check(zone.offset_s == 3600 && zone.name_size == 3);
 }
 
+static void check_date(const uint8_t *data, size_t size)
+{
+	int day = 0;
+	struct date date;
+
+	memcpy(&day, data, size < sizeof(day) - 1 ? size : sizeof(day) - 1);
+	day %= 2900000; /* not beyond the year 9999 */
+	date = date_of_day(day);
+	check(date.month >= 1 && date.month <= 12 && date.day >= 1 && date.day <= 31);
+	check(date_first_day(date.year, date.month) + date.day - 1 == day);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const int64_t instants[] = {
@@ -44,7 +58,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (zone_rule_at(text, instants[i], &zone))
 			check_zone(&zone, text, size);
 	}
+	if (zone_adjtime_is_local(text))
+		check(strstr(text, "\nLOCAL"));
 	free(text);
+	check_date(data, size);
 	check_named(data, size);
 	return 0;
 }

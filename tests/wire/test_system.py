@@ -277,7 +277,7 @@ def test_bad_times(client: Client) -> None:
     before = time.time()
     desc = failure(client, "guest-set-time", time="now")
     assert desc == "Invalid parameter type for 'time', expected: integer"
-    for value in (2**63 - 1, -1, -(2**63)):
+    for value in (2**63 - 1, -1, -(2**63), 3_155_760_000 * 10**9):
         desc = failure(client, "guest-set-time", time=value)
         assert desc.startswith(("Time ", "Invalid time", "Failed to set time to guest: ")), desc
     assert abs(time.time() - before) < 60
@@ -550,6 +550,89 @@ def test_shutdown_with_a_bad_type(client: Client) -> None:
 
 
 # Users
+
+UTMP = struct.Struct("<hxxi32s4s32s256shhiii4i20x")  # glibc's record on x86
+USER_PROCESS, DEAD_PROCESS, BOOT_TIME = 7, 8, 2
+
+
+def login(user: str | bytes, seconds: int, micros: int = 0, kind: int = USER_PROCESS) -> bytes:
+    name = user.encode() if isinstance(user, str) else user
+    return UTMP.pack(kind, 77, b"tty1", b"1", name, b"host", 0, 0, 1, seconds, micros, 0, 0, 0, 0)
+
+
+class Users:
+    """An agent for which a folder of ours is /run."""
+
+    def __init__(self, start_agent: StartAgent, folder: Path) -> None:
+        self.path = folder / "run" / "utmp"
+        self.path.parent.mkdir()
+        self.agent = start_agent(wrapper=in_namespace({self.path.parent: "/run"}))
+
+    def ask(self, *records: bytes) -> dict[str, float]:
+        """The users and their times, by their logins."""
+        self.path.write_bytes(b"".join(records))
+        with self.agent.client() as client:
+            rows = client.call("guest-get-users")
+        assert all(set(row) == {"user", "login-time"} for row in rows)
+        assert len({row["user"] for row in rows}) == len(rows)
+        return {row["user"]: row["login-time"] for row in rows}
+
+
+@pytest.fixture
+def users(start_agent: StartAgent, tmp_path: Path) -> Users:
+    return Users(start_agent, tmp_path)
+
+
+def test_users(users: Users) -> None:
+    """Each user comes once, with the earliest login; other records are none."""
+    assert users.ask(
+        login("reboot", 1_600_000_000, kind=BOOT_TIME), login("bob", 1_700_000_002),
+        login("alice", 1_700_000_000, 123_456), login("bob", 1_700_000_001, 5),
+        login("gone", 1_700_000_000, kind=DEAD_PROCESS), login("bob", 1_700_000_001, 999_999),
+    ) == {"bob": 1_700_000_001.000005, "alice": 1_700_000_000.123456}
+
+
+def test_no_users(users: Users) -> None:
+    """No file, and an empty one, are no users."""
+    assert users.ask() == {}
+    users.path.unlink()
+    with users.agent.client() as client:
+        assert client.call("guest-get-users") == []
+
+
+def test_longest_user_name(users: Users) -> None:
+    """A name that fills its field has no NUL at its end; the host's name is no part of it."""
+    assert users.ask(login("n" * 32, 5), login("n" * 31, 6), login("n" * 32, 4)) == {
+        "n" * 32: 4, "n" * 31: 6
+    }
+
+
+@pytest.mark.ours
+def test_damaged_utmp(users: Users, rng: random.Random) -> None:
+    """A record that is cut off is none, and neither is one without a name; garbage is no crash."""
+    assert users.ask(login("bob", 5), login("", 5), login("cut", 5)[:-1]) == {"bob": 5}
+    (name, seconds), = users.ask(login(b"\xff\xfe", 5, -1)).items()
+    assert name == "\ufffd\ufffd" and 5 <= seconds < 6
+    for _ in range(20):
+        users.ask(login("bob", 5)[:2] + bytes(rng.randrange(256) for _ in range(5000)))
+    with users.agent.client() as client:
+        users.path.unlink()
+        os.mkfifo(users.path)
+        assert client.call("guest-get-users") == []
+
+
+@pytest.mark.ours
+def test_times_beyond_2038(users: Users) -> None:
+    """The 32 bits of a record last until 2106."""
+    assert users.ask(login("bob", 4_000_000_000 - (1 << 32), 500_000)) == {"bob": 4_000_000_000.5}
+
+
+def test_many_users(users: Users) -> None:
+    """More logins than any buffer takes, the earliest far behind."""
+    expected = {f"user{n}": 1_700_000_000 + n for n in range(600)}
+    records = [login(name, seconds + 9) for name, seconds in expected.items()]
+    records += [login(name, seconds) for name, seconds in reversed(expected.items())]
+    assert users.ask(*records) == expected
 
 
 def test_users_have_their_form(client: Client) -> None:
