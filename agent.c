@@ -58,7 +58,7 @@ static enum {
 	ASKER_GONE,	/* nobody wants the replies to what was read, up to a reset byte */
 } asker;
 static bool pid_file_taken;
-static int waiting_caller = -1; /* of a daemon that is starting: a pipe to it */
+static int waiting_caller; /* of a daemon that is starting: a pipe to it, or 0 */
 
 /* ---- Requests and replies ---- */
 
@@ -306,7 +306,7 @@ static void finish_start(void)
 {
 	int null;
 
-	if (waiting_caller < 0)
+	if (waiting_caller == 0)
 		return;
 	if (*options.log_file == '\0' && !log_open("syslog", log_level()))
 		(void)log_open("/dev/kmsg", log_level());
@@ -317,7 +317,7 @@ static void finish_start(void)
 	close(null);
 	(void)write(waiting_caller, "", 1);
 	close(waiting_caller);
-	waiting_caller = -1;
+	waiting_caller = 0;
 }
 
 /* Descriptors 0 to 2 that came closed would be taken by our own; those above that came open are
@@ -367,15 +367,15 @@ static bool start(void)
 {
 	freeze_resume();
 	if (!log_open(options.log_file, log_level()))
-		return fail("open log file ", options.log_file);
+		return fail("open log ", options.log_file);
 	if (options.daemonize && !become_daemon())
-		return fail("go into the background", "");
+		return fail("daemonize", "");
 	if (wants_pid_file() && !state_frozen && !take_pid_file())
 		return fail("take pid file ", options.pid_file);
 	if (!state_frozen && !take_state_folder()) {
 		if (options.state_dir_given)
 			return fail("use state folder ", options.state_dir);
-		log_warning("no state is kept: %s: %s", options.state_dir, error_text(errno));
+		log_warning("no state kept: %s: %s", options.state_dir, error_text(errno));
 	}
 	if (!loop_start(take_signal))
 		return fail("take signals", "");
@@ -389,7 +389,6 @@ int main(int count, char *words[])
 	(void)count;
 	settle_files();
 	options_read(words);
-	spawn_prepare();
 	json_reader_init(&reader, request_text, REQUEST_MAX, request_tokens, TOKENS_MAX);
 	json_writer_init(reply_buffer, REPLY_BUFFER, send_reply);
 	if (start()) {

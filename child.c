@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "children.h"
 #include "error_text.h"
 #include "kernel_file.h"
 #include "loop.h"
@@ -122,12 +123,12 @@ int child_run(const struct child *child)
 	if (!open_output(child, ends))
 		return -1;
 	errno = EAGAIN;
-	if (loop_child_room())
+	if (children_room())
 		pid = child->words ? start_program(child, ends[1]) : start_work(child, ends[1]);
 	child_status = pid;
 	if (pid > 0) {
 		child_status = RUNNING;
-		loop_child(pid, end_child, NULL);
+		children_add(pid, end_child, NULL);
 		wait_for_end(pid, child->limit_ms);
 		count = child->words ? pread(ends[0], child->output, child->output_size - 1, 0)
 				     : read(ends[0], child->output, child->output_size - 1);

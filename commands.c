@@ -45,7 +45,7 @@ void reply_error(struct request *request, const char *format, ...)
 	if (request->failed)
 		return;
 	if (!json_writer_rewind()) {
-		log_error("%s failed in the middle of its reply", request->command->name);
+		log_error("%s failed in mid-reply", request->command->name);
 		return;
 	}
 	request->failed = true;
@@ -174,7 +174,7 @@ static void check_type(struct request *request, const char *type, struct json_to
 	} else if (kind->letter == '[') {
 		check_items(request, type, token);
 	} else if (kind->letter == 's' && token->has_nul) {
-		fail_at_place(request, "Parameter '%s' must not contain a NUL character", token);
+		fail_at_place(request, "Parameter '%s' has a NUL character", token);
 	}
 }
 

@@ -11,8 +11,8 @@
 #define VECTORS 1
 #endif
 
-/* So little is moved whenever it helps: at least what lex_character leaves for later. */
-#define SIZE_SMALL 64
+/* As many bytes are moved for one byte of room at most, as a power of 2. */
+#define MOVED_LOG 6
 
 /* Drops what is half read. One stands behind the input, too, so that no token reads on. */
 #define RESET_BYTE 0xFF
@@ -61,10 +61,9 @@ char *json_reader_space(struct json_reader *reader, size_t *room)
 {
 	uint32_t size = reader->filled - reader->parsed;
 
-	/* Not for each small request before much unparsed input: that would move it all each time. */
 	if (size == 0 ||
 		(reader->filled == reader->capacity &&
-			(size <= reader->parsed - reader->kept || size <= SIZE_SMALL))) {
+			size >> MOVED_LOG <= reader->parsed - reader->kept)) {
 		memmove(reader->text + reader->kept, reader->text + reader->parsed, size);
 		reader->parsed = reader->kept;
 		reader->filled = reader->kept + size;

@@ -100,7 +100,7 @@ int listener_accept(int listener)
 	if (client < 0 || peer.svm_family != AF_VSOCK || peer.svm_cid == VMADDR_CID_HOST ||
 		options.vsock_any_peer)
 		return client;
-	log_warning("refused a client that is not the host: CID %u", peer.svm_cid);
+	log_warning("refused CID %u: not the host", peer.svm_cid);
 	close(client);
 	return -1;
 }

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,7 +12,6 @@
 
 /* Two pipes for each of the programs that may run, and some for the channel. */
 #define WATCHES_MAX 4608
-#define CHILDREN_MAX 2560
 /* Longer than a client takes between two requests of a transfer, shorter than anyone notices. */
 #define IDLE_MS 10
 /* After so many turns in a row that were shorter, memory is only given back at the end of it all,
@@ -33,18 +31,10 @@ static _Alignas(PAGES_ALIGNMENT) struct watch watches[WATCHES_MAX];
 static nfds_t watch_count;
 static bool watch_gaps;
 
-struct child {
-	pid_t pid;
-	void (*ended)(void *context, int status);
-	void *context;
-};
-
-static _Alignas(PAGES_ALIGNMENT) struct child children[CHILDREN_MAX];
-static unsigned child_count;
-
 static void (*signalled)(int signal);
 
 void (*loop_at_end)(void);
+void (*loop_child_ended)(void);
 
 PAGES_IDLE_CODE int64_t loop_now_ms(void)
 {
@@ -103,49 +93,15 @@ static void close_watch_gaps(void)
 	watch_gaps = false;
 }
 
-bool loop_child_room(void)
-{
-	return child_count < CHILDREN_MAX;
-}
-
-bool loop_child(pid_t pid, void (*ended)(void *context, int status), void *context)
-{
-	if (child_count == CHILDREN_MAX)
-		return false;
-	pages_keep(children);
-	children[child_count++] = (struct child){.pid = pid, .ended = ended, .context = context};
-	return true;
-}
-
-static void reap_children(void)
-{
-	int status;
-	pid_t pid;
-
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		for (unsigned i = 0; i < child_count; i++) {
-			if (children[i].pid == pid) {
-				struct child child = children[i];
-
-				children[i] = children[--child_count];
-				child.ended(child.context, status);
-				break;
-			}
-		}
-	}
-	if (child_count == 0)
-		pages_release(children, sizeof(children));
-}
-
 void loop_take_signals(void)
 {
 	struct signalfd_siginfo info;
 
 	while (read(polled[0].fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		if (info.ssi_signo == SIGCHLD)
-			reap_children();
-		else
+		if (info.ssi_signo != SIGCHLD)
 			signalled((int)info.ssi_signo);
+		else if (loop_child_ended)
+			loop_child_ended();
 	}
 }
 

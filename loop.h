@@ -30,11 +30,6 @@ void loop_rewatch(int fd, short events);
 /* Forget fd; harmless if it is not watched. Call it before closing fd. */
 void loop_unwatch(int fd);
 
-/* Call ended with the wait status (wait(2)) when child pid has been reaped. Other children are
- * reaped silently. Returns false if the table is full: ask before starting the child. */
-bool loop_child(pid_t pid, void (*ended)(void *context, int status), void *context);
-bool loop_child_room(void);
-
 /* Take the signals that are queued now, without a turn. */
 void loop_take_signals(void);
 /* In a new child, before exec: the signal mask and dispositions that a program expects. */
@@ -42,6 +37,8 @@ void loop_reset_signals(void);
 
 /* What is to be done when the agent ends by itself, or NULL. One room sets it. */
 extern void (*loop_at_end)(void);
+/* What is to be done when children have ended, or NULL. children.c sets it. */
+extern void (*loop_child_ended)(void);
 
 /* Milliseconds of CLOCK_MONOTONIC. */
 int64_t loop_now_ms(void);

@@ -28,12 +28,13 @@
 /* What goes to a virtio port at a time: the driver's queue holds 128 such pieces. */
 #define PIECE_MAX 32768
 
-static int port = -1;	  /* the device, or the client that was accepted */
-static int listener = -1; /* of the socket methods */
-static int edges = -1;	  /* an epoll descriptor: new input on a virtio port, reported once */
-static int last_error;	  /* what was said about the missing device */
-static bool announced;	  /* it will be announced when it comes */
-static bool retrying;	  /* it is looked for now and then, as nothing announces it */
+/* Descriptors, or -1; of those that most channels have not, or 0. */
+static int port = -1;  /* the device, or the client that was accepted */
+static int listener;   /* of the socket methods */
+static int edges;      /* an epoll descriptor: new input on a virtio port, reported once */
+static int last_error; /* what was said about the missing device */
+static bool announced; /* it will be announced when it comes */
+static bool retrying;  /* it is looked for now and then, as nothing announces it */
 
 static bool ready;	 /* channel_read may find something */
 static bool held;	 /* but there is no room for it */
@@ -120,7 +121,7 @@ static bool watch_virtio(void)
 	(void)fcntl(port, F_SETSIG, LOOP_SIGNAL_PORT);
 	(void)fcntl(port, F_SETFL, O_RDWR | O_NONBLOCK | O_ASYNC);
 	edges = epoll_create1(EPOLL_CLOEXEC);
-	return edges >= 0 && epoll_ctl(edges, EPOLL_CTL_ADD, port, &event) == 0 &&
+	return edges > 0 && epoll_ctl(edges, EPOLL_CTL_ADD, port, &event) == 0 &&
 		loop_watch(edges, POLLIN, edge_seen, NULL);
 }
 
@@ -136,10 +137,10 @@ static bool set_raw(void)
 static void close_port(void)
 {
 	loop_unwatch(port);
-	if (edges >= 0) {
+	if (edges > 0) {
 		loop_unwatch(edges);
 		close(edges);
-		edges = -1;
+		edges = 0;
 	}
 	close(port);
 	port = -1;
@@ -240,7 +241,7 @@ static void client_came(void *context, short revents)
 
 static bool is_socket(void)
 {
-	return listener >= 0;
+	return listener > 0;
 }
 
 bool channel_start(void)
@@ -251,7 +252,7 @@ bool channel_start(void)
 		return true;
 	}
 	listener = listener_open();
-	return listener >= 0 && loop_watch(listener, POLLIN, client_came, NULL);
+	return listener > 0 && loop_watch(listener, POLLIN, client_came, NULL);
 }
 
 void channel_stop(void)
@@ -268,7 +269,7 @@ unsigned channel_clients(void)
 
 bool channel_ready(void)
 {
-	if (edges >= 0) {
+	if (edges > 0) {
 		sched_yield(); /* to the kernel's thread that has the driver's news */
 		loop_take_signals();
 	}
@@ -357,7 +358,7 @@ ssize_t channel_read(char *to, size_t size)
 {
 	ssize_t count;
 
-	if (edges >= 0)
+	if (edges > 0)
 		return read_virtio(to, size);
 	ready = false;
 	if (port < 0)
@@ -433,7 +434,7 @@ ssize_t channel_write(const char *bytes, size_t size)
 			line_open = false;
 			count = 0;
 		}
-	} else if (edges >= 0) {
+	} else if (edges > 0) {
 		count = write_virtio(bytes, size);
 	} else {
 		count = write(port, bytes, size);
@@ -453,7 +454,7 @@ bool channel_wait(bool *replaced, int wait_ms)
 {
 	if (hung_up)
 		return false;
-	if (edges < 0) {
+	if (edges <= 0) {
 		loop_rewatch(port, ready || input_ended ? POLLOUT : POLLIN | POLLOUT);
 		loop_turn(wait_ms);
 		loop_rewatch(port, ready || input_ended ? 0 : POLLIN);

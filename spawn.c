@@ -25,7 +25,7 @@ void spawn_prepare(void)
 {
 	struct rlimit limit;
 
-	if (prlimit(0, RLIMIT_NOFILE, NULL, &file_limit) != 0)
+	if (file_limit.rlim_max != 0 || prlimit(0, RLIMIT_NOFILE, NULL, &file_limit) != 0)
 		return;
 	limit.rlim_cur = limit.rlim_max = file_limit.rlim_max;
 	(void)prlimit(0, RLIMIT_NOFILE, &limit, NULL);

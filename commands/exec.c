@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "children.h"
 #include "commands.h"
 #include "error_text.h"
 #include "loop.h"
@@ -374,7 +375,8 @@ static void execute(struct request *request)
 	}
 	if (!store_input(request, &input))
 		return;
-	program = loop_child_room() ? new_program() : NULL;
+	spawn_prepare();
+	program = children_room() ? new_program() : NULL;
 	if (!program) {
 		close_file(&input);
 		reply_error(request, "%d programs are running", PROGRAMS_MAX);
@@ -389,7 +391,7 @@ static void execute(struct request *request)
 		program->pid = 0;
 		replace_result(pid);
 		program->pid = pid;
-		(void)loop_child(pid, program_ended, program);
+		(void)children_add(pid, program_ended, program);
 		json_begin('{');
 		json_member_int("pid", pid);
 		json_end('}');

@@ -9,6 +9,7 @@
 #include "error_text.h"
 #include "pages.h"
 #include "scratch.h"
+#include "spawn.h"
 #include "state.h"
 #include "text.h"
 
@@ -87,6 +88,7 @@ static void open_file(struct request *request)
 			path, mode, OPEN_FILES_MAX);
 		return;
 	}
+	spawn_prepare();
 	mask = umask(0);
 	file = open(path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
 	umask(mask);

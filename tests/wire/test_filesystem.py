@@ -269,7 +269,7 @@ def test_nul_in_a_list(agent: Agent) -> None:
     """No mount point has a NUL, so none is cut there."""
     with agent.client() as client:
         text = error_of(client, FREEZE_LIST, mountpoints=["/x\0y"])
-        assert text == "Parameter 'mountpoints[0]' must not contain a NUL character"
+        assert text == "Parameter 'mountpoints[0]' has a NUL character"
 
 
 def test_each_filesystem_once(disks: Disks, start_agent: StartAgent) -> None:
