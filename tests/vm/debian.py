@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from pathlib import Path
 
@@ -12,17 +13,33 @@ from vm.rig import AGENT, ROOT, VM, VMError, make_initramfs
 
 IMAGE = ROOT / "build" / "debian.img"
 BOOT_LIMIT_S = 240.0
-DISK_BYTES = 320 << 20
+PREPARE_LIMIT_S = 300.0
+# A memory card must have a power of two.
+DISK_BYTES = 512 << 20
+CONNECT_LIMIT_S = 10.0
+CONNECT_TRIES = 3
 PEER_PORT = "org.tinyqga.peer"
+
+CONTROLLERS = (
+    "pcie-root-port,id=behind,chassis=1,addr=0e.0",
+    "virtio-scsi-pci,id=scsi",
+    "lsi53c895a,id=lsi",
+    "piix3-ide,id=ide2",
+    "qemu-xhci,id=usb",
+    "sdhci-pci,id=sdhci",
+)
 
 # Name of the disk's file: what QEMU makes of it.
 DISKS = {
     "partitioned": "virtio-blk-pci,drive={0},serial=PARTED-1",
-    "lvm": "virtio-blk-pci,drive={0}",
+    "lvm": "virtio-blk-pci,drive={0},bus=behind",
     "scsi": "scsi-hd,drive={0},bus=scsi.0,scsi-id=2,lun=1,serial=SCSI-1",
+    "lsi": "scsi-hd,drive={0},bus=lsi.0,scsi-id=3,serial=LSI-1",
     "sata": "ide-hd,drive={0},bus=ide.2,serial=SATA-1",
+    "ide": "ide-hd,drive={0},bus=ide2.1,serial=IDE-1",
     "nvme": "nvme,drive={0},serial=NVME-1",
     "usb": "usb-storage,drive={0},bus=usb.0,serial=USB-1",
+    "card": "sd-card,drive={0}",
 }
 
 PREPARE = Path(__file__).with_name("prepare-debian")
@@ -56,12 +73,13 @@ class DebianVM(VM):
             "-m", "slots=2,maxmem=4G",
             "-object", "memory-backend-ram,id=dimm,size=128M",
             "-device", "pc-dimm,memdev=dimm",
-            "-device", "virtio-scsi-pci,id=scsi",
-            "-device", "qemu-xhci,id=usb",
             "-device", "i6300esb",
+            "-device", "ide-cd,bus=ide.3",
             "-chardev", f"socket,id=peer,path={peer},server=on,wait=off",
             "-device", f"virtserialport,bus=vser.0,id=peerport,chardev=peer,name={PEER_PORT}",
         ]  # fmt: skip
+        for controller in CONTROLLERS:
+            qemu += ["-device", controller]
         for name, device in DISKS.items():
             path = folder / f"{name}.img"
             with path.open("wb") as file:
@@ -82,9 +100,18 @@ class DebianVM(VM):
         )
         self.peer_path = str(peer)
 
+    def _client(self, path: str, timeout_s: float, sync: bool) -> Client:
+        """With several processors a client right behind another now and then stays unanswered."""
+        for _ in range(CONNECT_TRIES - 1):
+            with contextlib.suppress(TimeoutError):
+                client = super()._client(path, CONNECT_LIMIT_S, sync)
+                client.timeout_s = timeout_s
+                return client
+        return super()._client(path, timeout_s, sync)
+
     def prepare(self) -> None:
         """Make file systems on the disks, mount them, and give the networks addresses."""
-        shell(self.agent(60.0), PREPARE.read_text(), timeout_s=180.0)
+        shell(self.agent(60.0), PREPARE.read_text(), timeout_s=PREPARE_LIMIT_S)
 
     def start_peer(self) -> None:
         """Start QEMU's agent on its own port, and wait until it answers."""
