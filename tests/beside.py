@@ -8,16 +8,25 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from differences import EXTRA, MISSING, ORDER, TYPE, VALUE, Difference, unlisted
+import pytest
+
+from differences import EXTRA, MISSING, ORDER, TYPE, VALUE, Difference, outdated, unlisted
 from qga import AgentError, Client
 
 TRIES = 6
 # What identifies a row of a list, in the order in which it is looked for.
 KEYS = ("mountpoint", "name", "logical-id", "phys-index", "cpu", "user", "ip-address")
 
-Scenario = Callable[[Client], Any]
+
+@dataclass(frozen=True)
+class Question:
+    """needs: the command without which it cannot be asked."""
+
+    needs: str
+    ask: Callable[[Client], Any]
 
 
 def reply(client: Client, command: str, **arguments: Any) -> Any:
@@ -93,11 +102,11 @@ def compare_rows(
 # ---- Questions ----
 
 
-def command(name: str, **arguments: Any) -> Scenario:
-    return lambda client: reply(client, name, **arguments)
+def command(name: str, **arguments: Any) -> Question:
+    return Question(name, lambda client: reply(client, name, **arguments))
 
 
-def read_file(path: str) -> Scenario:
+def read_file(path: str) -> Question:
     """Read a file from its start, from the middle and at its end."""
 
     def read(client: Client) -> Any:
@@ -118,10 +127,10 @@ def read_file(path: str) -> Scenario:
         ]
         return {f"{number}": one for number, one in enumerate(replies)}
 
-    return read
+    return Question("guest-file-read", read)
 
 
-def write_file(path: str) -> Scenario:
+def write_file(path: str) -> Question:
     """Write a new file, append to it, and read it back."""
 
     def write(client: Client) -> Any:
@@ -138,10 +147,10 @@ def write_file(path: str) -> Scenario:
             replies.append(reply(client, "guest-file-close", handle=handle))
         return {f"{number}": one for number, one in enumerate(replies)}
 
-    return write
+    return Question("guest-file-write", write)
 
 
-def run(path: str, *arg: str, **more: Any) -> Scenario:
+def run(path: str, *arg: str, **more: Any) -> Question:
     """A program's whole result."""
 
     def wait(client: Client) -> Any:
@@ -152,10 +161,10 @@ def run(path: str, *arg: str, **more: Any) -> Scenario:
         return {name: value.decode() if isinstance(value, bytes) else value
                 for name, value in result.items()}
 
-    return wait
+    return Question("guest-exec", wait)
 
 
-QUESTIONS: dict[str, Scenario] = {
+QUESTIONS: dict[str, Question] = {
     name: command(f"guest-{name}")
     for name in (
         "info", "get-fsinfo", "get-disks", "get-diskstats", "fsfreeze-status", "get-vcpus",
@@ -189,11 +198,12 @@ QUESTIONS: dict[str, Scenario] = {
 
 
 class Beside:
-    """Both agents. ours and peer make a client; each serves one at a time."""
+    """A connection to each of the two agents, and what was found of them so far."""
 
     def __init__(self, ours: Client, peer: Client) -> None:
         self.ours = ours
         self.peer = peer
+        self.commands = {row["name"] for row in ours.call("guest-info")["supported_commands"]}
         self.known: dict[str, list[Difference]] = {}
 
     def differences(self, name: str) -> list[Difference]:
@@ -212,11 +222,26 @@ class Beside:
         return found
 
     def _once(self, name: str) -> list[Difference]:
-        ask = QUESTIONS[name]
+        ask = QUESTIONS[name].ask
         before = ask(self.peer)
         ours = ask(self.ours)
         return compare(name, before, ours, ask(self.peer))
 
-    def commands(self) -> set[str]:
-        """What our agent has; a family may be left out of it."""
-        return {row["name"] for row in self.ours.call("guest-info")["supported_commands"]}
+    def has(self, name: str) -> bool:
+        """Whether our agent has the command for a question; a family may be left out of it."""
+        return QUESTIONS[name].needs in self.commands
+
+    def check(self, name: str) -> None:
+        """No differences but those that are meant."""
+        if not self.has(name):
+            pytest.skip(f"this agent has no {QUESTIONS[name].needs}")
+        found = unlisted(self.differences(name))
+        assert not found, "\n".join(map(str, found))
+
+    def check_list(self, place: str) -> None:
+        """What is said to differ does."""
+        asked = [name for name in QUESTIONS if self.has(name)]
+        found = [one for name in asked for one in self.differences(name)]
+        rows = [row for row in outdated(found, place)
+                if any(row.path.startswith(name) for name in asked)]
+        assert not rows, "\n".join(f"no longer differs: {row}" for row in rows)

@@ -14,8 +14,6 @@ from vm.rig import AGENT, ROOT, VM, VMError, make_initramfs
 IMAGE = ROOT / "build" / "debian.img"
 BOOT_LIMIT_S = 240.0
 PREPARE_LIMIT_S = 300.0
-# A memory card must have a power of two.
-DISK_BYTES = 512 << 20
 CONNECT_LIMIT_S = 10.0
 CONNECT_TRIES = 3
 PEER_PORT = "org.tinyqga.peer"
@@ -29,18 +27,19 @@ CONTROLLERS = (
     "sdhci-pci,id=sdhci",
 )
 
-# Name of the disk's file: what QEMU makes of it.
-DISKS = {
-    "partitioned": "virtio-blk-pci,drive={0},serial=PARTED-1",
-    "lvm": "virtio-blk-pci,drive={0},bus=behind",
-    "scsi": "scsi-hd,drive={0},bus=scsi.0,scsi-id=2,lun=1,serial=SCSI-1",
-    "lsi": "scsi-hd,drive={0},bus=lsi.0,scsi-id=3,serial=LSI-1",
-    "sata": "ide-hd,drive={0},bus=ide.2,serial=SATA-1",
-    "ide": "ide-hd,drive={0},bus=ide2.1,serial=IDE-1",
-    "nvme": "nvme,drive={0},serial=NVME-1",
-    "usb": "usb-storage,drive={0},bus=usb.0,serial=USB-1",
-    "card": "sd-card,drive={0}",
-}
+# What the guest has beside its root: which disk of scripts/mkdebian, and what QEMU makes of it.
+DISKS = (
+    ("parted", "virtio-blk-pci,serial=PARTED-1"),
+    ("empty", "virtio-blk-pci,bus=behind"),
+    ("xfs", "scsi-hd,bus=scsi.0,scsi-id=2,lun=1,serial=SCSI-1"),
+    ("empty", "scsi-hd,bus=lsi.0,scsi-id=3,serial=LSI-1"),
+    ("btrfs", "ide-hd,bus=ide.2,serial=SATA-1"),
+    ("ext4", "ide-hd,bus=ide2.1,serial=IDE-1"),
+    ("ext4", "nvme,serial=NVME-1"),
+    ("empty", "usb-storage,bus=usb.0,serial=USB-1"),
+    ("ext4", "sd-card"),
+)
+EMPTY_BYTES = 512 << 20
 
 PREPARE = Path(__file__).with_name("prepare-debian")
 
@@ -80,12 +79,13 @@ class DebianVM(VM):
         ]  # fmt: skip
         for controller in CONTROLLERS:
             qemu += ["-device", controller]
-        for name, device in DISKS.items():
-            path = folder / f"{name}.img"
-            with path.open("wb") as file:
-                file.truncate(DISK_BYTES)
-            qemu += ["-drive", f"file={path},if=none,id={name},format=raw,discard=unmap"]
-            qemu += ["-device", device.format(name)]
+        empty = folder / "empty.img"
+        with empty.open("wb") as file:
+            file.truncate(EMPTY_BYTES)
+        for number, (name, device) in enumerate(DISKS):
+            path = empty if name == "empty" else image.with_name(f"debian-{name}.img")
+            drive = f"file={path},if=none,id=disk{number},format=raw,snapshot=on,discard=unmap"
+            qemu += ["-drive", drive, "-device", f"{device},drive=disk{number}"]
         for number in range(3):
             qemu += ["-netdev", f"hubport,id=net{number},hubid={number}"]
             qemu += ["-device", f"virtio-net-pci,netdev=net{number},mac=52:54:00:00:00:0{number}"]
