@@ -138,10 +138,10 @@ def write_file(path: str) -> Question:
         for mode in ("w", "a+"):
             handle = reply(client, "guest-file-open", path=path, mode=mode)
             text = base64.b64encode(b"some text\n").decode()
-            for arguments in ({}, {"count": 4}, {"count": 99}):
-                replies.append(
-                    reply(client, "guest-file-write", handle=handle, buf_b64=text, **arguments)
-                )
+            words = {"handle": handle, "buf_b64": text}
+            counts: tuple[dict[str, int], ...] = ({}, {"count": 4}, {"count": 99})
+            for more in counts:
+                replies.append(reply(client, "guest-file-write", **words, **more))
             replies.append(reply(client, "guest-file-seek", handle=handle, offset=2, whence="set"))
             replies.append(reply(client, "guest-file-read", handle=handle))
             replies.append(reply(client, "guest-file-close", handle=handle))

@@ -1,8 +1,8 @@
 """Where our replies may differ from those of QEMU's agent 7.2, and why: all of it, in one table.
 
-Both tests of that name read it, tests/wire/test_peer.py on this machine and tests/vm/test_peer.py in
-a guest. A path is the scenario's name and the way into its reply; rows of a list are named by what
-identifies them, `*` is any text. What is not here is a mistake of ours.
+Two tests read it, tests/wire/test_peer.py on this machine and tests/vm/test_peer.py in a guest. A
+path is the question's name and the way into its reply; rows of a list are named by what identifies
+them, `*` is any text. What is not here is a mistake of ours.
 """
 
 from __future__ import annotations

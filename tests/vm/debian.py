@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
+import time
 from pathlib import Path
 
 from qga import Client
@@ -14,8 +14,7 @@ from vm.rig import AGENT, ROOT, VM, VMError, make_initramfs
 IMAGE = ROOT / "build" / "debian.img"
 BOOT_LIMIT_S = 240.0
 PREPARE_LIMIT_S = 300.0
-CONNECT_LIMIT_S = 10.0
-CONNECT_TRIES = 3
+SYNC_LIMIT_S = 5.0
 PEER_PORT = "org.tinyqga.peer"
 
 CONTROLLERS = (
@@ -55,9 +54,22 @@ def ensure_image() -> Path:
 
 
 class DebianVM(VM):
-    """The guest, with our agent on the usual port and another port for its peer."""
+    """The guest, with our agent on the usual port and another port for its peer.
 
-    def __init__(self, folder: Path, *, agent: Path | None = None, arguments: str = "") -> None:
+    arguments: of our agent. disks, controllers: what it has. reboot: it may boot again.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        agent: Path | None = None,
+        arguments: str = "",
+        cpus: int = 4,
+        disks: tuple[tuple[str, str], ...] = DISKS,
+        controllers: tuple[str, ...] = CONTROLLERS,
+        reboot: bool = False,
+    ) -> None:
         image = ensure_image()
         options = ["--kernel", "generic", "--module", "virtio_blk", "--module", "ext4"]
         if arguments:
@@ -77,12 +89,12 @@ class DebianVM(VM):
             "-chardev", f"socket,id=peer,path={peer},server=on,wait=off",
             "-device", f"virtserialport,bus=vser.0,id=peerport,chardev=peer,name={PEER_PORT}",
         ]  # fmt: skip
-        for controller in CONTROLLERS:
+        for controller in controllers:
             qemu += ["-device", controller]
         empty = folder / "empty.img"
         with empty.open("wb") as file:
             file.truncate(EMPTY_BYTES)
-        for number, (name, device) in enumerate(DISKS):
+        for number, (name, device) in enumerate(disks):
             path = empty if name == "empty" else image.with_name(f"debian-{name}.img")
             drive = f"file={path},if=none,id=disk{number},format=raw,snapshot=on,discard=unmap"
             qemu += ["-drive", drive, "-device", f"{device},drive=disk{number}"]
@@ -92,8 +104,8 @@ class DebianVM(VM):
         super().__init__(
             initramfs,
             memory_mib=1024,
-            cpus=4,
-            options=("--kernel", "generic"),
+            cpus=cpus,
+            options=("--kernel", "generic", *(("--allow-reboot",) if reboot else ())),
             qemu=tuple(qemu),
             boot_limit_s=BOOT_LIMIT_S,
             folder=folder,
@@ -101,27 +113,40 @@ class DebianVM(VM):
         self.peer_path = str(peer)
 
     def _client(self, path: str, timeout_s: float, sync: bool) -> Client:
-        """With several processors a client right behind another now and then stays unanswered."""
-        for _ in range(CONNECT_TRIES - 1):
-            with contextlib.suppress(TimeoutError):
-                client = super()._client(path, CONNECT_LIMIT_S, sync)
-                client.timeout_s = timeout_s
-                return client
-        return super()._client(path, timeout_s, sync)
+        """The one connection to a channel. With several processors, the first answer to a client
+        that comes right behind another may be taken for that one's; and what an agent had read
+        when it was killed is lost."""
+        client = self.clients.get(path) or super()._client(path, timeout_s, False)
+        deadline = time.monotonic() + timeout_s
+        while sync:
+            try:
+                client.sync(SYNC_LIMIT_S)
+                break
+            except TimeoutError:
+                if time.monotonic() > deadline:
+                    raise VMError(f"no agent at {path} in {timeout_s} s\n{self.tail()}") from None
+        client.timeout_s = timeout_s
+        return client
+
+    def wait_agent(self, timeout_s: float = BOOT_LIMIT_S, path: str | None = None) -> float:
+        started = time.monotonic()
+        self._client(path or self.socket_path, timeout_s, True)
+        return time.monotonic() - started
 
     def prepare(self) -> None:
-        """Make file systems on the disks, mount them, and give the networks addresses."""
+        """Mount the disks, and give the networks addresses."""
         shell(self.agent(60.0), PREPARE.read_text(), timeout_s=PREPARE_LIMIT_S)
 
     def start_peer(self) -> None:
         """Start QEMU's agent on its own port, and wait until it answers."""
-        self.agent().call(
-            "guest-exec",
-            path="/usr/sbin/qemu-ga",
-            arg=["-p", f"/dev/virtio-ports/{PEER_PORT}", "-t", "/run/peer", "-f", "/run/peer/pid"],
+        shell(
+            self.agent(60.0),
+            "mkdir -p /run/peer && exec systemd-run -q /usr/sbin/qemu-ga"
+            f" -p /dev/virtio-ports/{PEER_PORT} -t /run/peer -f /run/peer/pid",
+            timeout_s=60.0,
         )
         self.wait_agent(60.0, self.peer_path)
 
     def peer(self, timeout_s: float = 30.0) -> Client:
-        """A new connection to QEMU's agent in the guest."""
+        """The connection to QEMU's agent in the guest."""
         return self._client(self.peer_path, timeout_s, True)
