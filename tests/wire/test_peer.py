@@ -26,7 +26,7 @@ def beside(agent_path: Path) -> Iterator[Beside]:
     ours, peer = Agent(agent_path), Agent(Path(peer_path))
     try:
         with ours.client() as client, peer.client() as other:
-            yield Beside(client, other)
+            yield Beside(client, other, MACHINE)
     finally:
         peer.dispose()
         ours.dispose()
@@ -41,4 +41,4 @@ def test_same_reply(beside: Beside, question: str) -> None:
 @pytest.mark.ours
 def test_list_of_differences_is_up_to_date(beside: Beside) -> None:
     """What it says to differ still does."""
-    beside.check_list(MACHINE)
+    beside.check_list()
