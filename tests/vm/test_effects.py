@@ -28,7 +28,7 @@ FIRST = "/mnt/first/below"
 PREPARE = f"mkdir -p {FIRST} && mount /dev/vde1 {FIRST}\n" + "".join(
     f"mkdir -p /mnt/{kind} && mount {device} /mnt/{kind}\n" for kind, device in FILESYSTEMS.items()
 ) + "".join(
-    f"systemd-run -q sh -c 'while :; do echo x >>{folder}/log; sleep 0.02; done'\n"
+    f"systemd-run -q sh -c 'while :; do echo x >>{folder}/written; sleep 0.02; done'\n"
     for folder in [*MOUNTS, "/run"]
 )
 FROZEN_ERROR = "has been disabled: the agent is in frozen state"
@@ -50,7 +50,7 @@ class Guest:
 
     def written(self, folder: str) -> int:
         """How far a writer came."""
-        return int(shell(self.peer, f"stat -c %s {folder}/log"))
+        return int(shell(self.peer, f"stat -c %s {folder}/written"))
 
     def wait_written(self, folder: str, more: int) -> None:
         """Until a writer has done so much more."""
