@@ -196,6 +196,6 @@ def test_reboot_while_frozen(guest: Guest) -> None:
 
 
 def test_log_has_no_complaints(guest: Guest) -> None:
-    """Systemd has not had to start the agent again, but for the one time that it was killed."""
+    """It was frozen with the rest, and tells of no error."""
     log = shell(guest.peer, "cat /var/log/tinyqga.log")
     assert not re.search(r"error|critical", log, re.I), log

@@ -99,6 +99,7 @@ def needs(agent: Agent, command: str) -> Client:
     return client
 
 
+@pytest.mark.ours  # 7.2 has a row for each mount
 def test_ten_thousand_mounts(
     start_agent: StartAgent, disks: list[str], short_tmp: Path, tmp_path: Path
 ) -> None:
