@@ -62,6 +62,7 @@ LISTED = (
     Listed("get-fsinfo[*].disk[*].serial", EXTRA, "ours: also without udev", places=(MACHINE,)),
     Listed("get-disks", ORDER, NO_MEANING, (GUEST,)),
     Listed("get-disks[*].dependencies", ORDER, NO_MEANING),
+    # The disk on USB is the last to be found.
     Listed("get-disks[/dev/sde].address.bus-type", VALUE, "newer than 7.2: usb", (GUEST,)),
     Listed("get-disks[/dev/sde].address.pci-controller.*", VALUE, "newer than 7.2", (GUEST,)),
     Listed("get-vcpus", ORDER, NO_MEANING),
