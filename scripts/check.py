@@ -28,9 +28,13 @@ ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "build" / "check"
 SKIPS = ROOT / "docs" / "testing.md"
 PROCESSORS = len(os.sched_getaffinity(0))
-# What may end up in an initramfs: the release, and the one that only tells its health.
-RELEASE_BYTES_MAX = 65536
-HEALTH_BYTES_MAX = 24576
+# What may end up in an initramfs: the families of commands (all, if none is named), and the bytes
+# that the agent may have with them.
+RELEASES = {
+    "release": ("", 65536),
+    "programs": ("session file exec system health", 45056),
+    "health": ("session health", 24576),
+}
 FUZZ_S = 60
 FUZZERS_AT_ONCE = 2  # by scripts/fuzz
 # How much of what a failed test had to say is shown.
@@ -127,20 +131,20 @@ def size_test(name: str, file: Path, most: int) -> Test:
 
 
 def check_builds() -> list[Test]:
-    """Both compilers, the release and the smallest agent, in copies where a warning is an error;
-    then what the tests need."""
+    """Both compilers and the releases, in copies where a warning is an error; then what the tests
+    need."""
     strict = "CPPFLAGS=-Werror"
     shutil.rmtree(WORK / "copies", ignore_errors=True)
     tests = [
         make("gcc", "CC=gcc", strict, folder=copy_sources("gcc")),
         make("clang", "CC=clang", strict, folder=copy_sources("clang")),
-        make("release", "static", strict, folder=copy_sources("release")),
     ]
-    health = copy_sources("health")
-    tests.append(make("health", "static", "COMMANDS=session health", strict, folder=health))
+    for name, (families, most) in RELEASES.items():
+        folder = copy_sources(name)
+        words = ["static", strict] + ([f"COMMANDS={families}"] if families else [])
+        tests.append(make(name, *words, folder=folder))
+        tests.append(size_test(f"size/{name}", folder / "build" / "tinyqga", most))
     tests += [make(name, name) for name in ("static", "asan", "unit")]
-    tests.append(size_test("size/release", ROOT / "build" / "tinyqga", RELEASE_BYTES_MAX))
-    tests.append(size_test("size/health", health / "build" / "tinyqga", HEALTH_BYTES_MAX))
     return tests
 
 

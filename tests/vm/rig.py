@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from qga import Client
 
@@ -152,7 +152,7 @@ class VM:
             self.command.append("--no-port")
         self.command += [*options, "--", *qemu]
 
-    def __enter__(self) -> VM:
+    def __enter__(self) -> Self:
         try:
             self.start()
         except BaseException:
