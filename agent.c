@@ -378,7 +378,7 @@ static bool start(void)
 		log_warning("no state kept: %s: %s", options.state_dir, error_text(errno));
 	}
 	if (!loop_start(take_signal))
-		return fail("take signals", "");
+		return fail("get signals", "");
 	return channel_start() || fail("listen on ", options.path);
 }
 
@@ -389,6 +389,7 @@ int main(int count, char *words[])
 	(void)count;
 	settle_files();
 	options_read(words);
+	spawn_prepare();
 	json_reader_init(&reader, request_text, REQUEST_MAX, request_tokens, TOKENS_MAX);
 	json_writer_init(reply_buffer, REPLY_BUFFER, send_reply);
 	if (start()) {

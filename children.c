@@ -37,6 +37,7 @@ static void reap(void)
 
 bool children_room(void)
 {
+	loop_child_ended = reap; /* also of one that does not start */
 	return child_count < CHILDREN_MAX;
 }
 
@@ -44,7 +45,6 @@ bool children_add(pid_t pid, void (*ended)(void *context, int status), void *con
 {
 	if (child_count == CHILDREN_MAX)
 		return false;
-	loop_child_ended = reap;
 	pages_keep(children);
 	children[child_count++] =
 		(struct child_row){.pid = pid, .ended = ended, .context = context};

@@ -369,7 +369,7 @@ enum json_event json_reader_next(struct json_reader *reader)
 	} else if (reader->kept + reader->partial == reader->capacity) {
 		reader->limit = reader->capacity;
 		return json_fail(reader, TO_BRACKETS,
-			"JSON token size limit exceeded: a request may hold %u bytes");
+			"JSON token size limit exceeded: at most %u bytes");
 	}
 	return JSON_MORE;
 }

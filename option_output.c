@@ -27,7 +27,7 @@ void option_print_help(void)
 {
 	const char *row;
 
-	print_text("tinyqga [OPTION]..., values or defaults:\n");
+	print_text("Usage: tinyqga [OPTION]...\n");
 	for (unsigned i = 0; *(row = option_row(i)) != 'd' || i == 0; i++) {
 		char letter[] = "-?, ";
 

@@ -253,7 +253,7 @@ static void take_socket(void)
 	if (!text || !parse_unsigned(text, &count) || count == 0)
 		return;
 	if (count > 1) {
-		log_error("LISTEN_FDS=%s: only one socket is served", text);
+		log_error("LISTEN_FDS=%s: only one socket", text);
 		_exit(STATUS_USAGE);
 	}
 	options.socket_activated = true;

@@ -23,12 +23,11 @@ static struct rlimit file_limit;
 
 void spawn_prepare(void)
 {
-	struct rlimit limit;
+	if (prlimit(0, RLIMIT_NOFILE, NULL, &file_limit) == 0) {
+		const struct rlimit most = {file_limit.rlim_max, file_limit.rlim_max};
 
-	if (file_limit.rlim_max != 0 || prlimit(0, RLIMIT_NOFILE, NULL, &file_limit) != 0)
-		return;
-	limit.rlim_cur = limit.rlim_max = file_limit.rlim_max;
-	(void)prlimit(0, RLIMIT_NOFILE, &limit, NULL);
+		(void)prlimit(0, RLIMIT_NOFILE, &most, NULL);
+	}
 }
 
 static const char *search_path(char *const *environment)

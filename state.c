@@ -20,18 +20,27 @@ bool state_frozen;
 /* The number has a fixed width, so that a new one replaces the old in one write. */
 #define WIDTH 19 /* digits of INT64_MAX */
 static const char beginning[] = "[general]\nfd_counter=";
+#define KEY_AT 10 /* in it */
 
-/* What the file says: the next handle, or 0. */
-static uint64_t read_counter(int file)
+/* More than are ever handed out: who says so is damaged. */
+#define HANDLE_MAX (INT64_MAX / 2)
+
+/* What the file says: the next handle, or the first. */
+static int64_t read_counter(int file)
 {
 	char content[256];
 	ssize_t size = pread(file, content, sizeof(content) - 1, 0);
+	const char *at = content;
+	const char *value = NULL;
 	uint64_t counter;
-	const char *digits;
 
 	content[size > 0 ? size : 0] = '\0';
-	digits = text_after(content, beginning);
-	return digits && parse_unsigned(digits, &counter) ? counter : 0;
+	while (*at && !(value = text_after(at++, beginning + KEY_AT)))
+		;
+	return value && parse_unsigned(value, &counter) && counter > FIRST_HANDLE &&
+			counter < HANDLE_MAX
+		? (int64_t)counter
+		: FIRST_HANDLE;
 }
 
 static bool write_counter(int file, uint64_t counter)
@@ -54,11 +63,11 @@ int64_t state_next_handle(void)
 
 	text_print(path, sizeof(path), "%s/" STATE_FILE, options.state_dir);
 	file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-	if (next_handle == 0) {
-		next_handle = file < 0 ? 0 : (int64_t)read_counter(file);
-		if (next_handle < FIRST_HANDLE)
-			next_handle = FIRST_HANDLE;
-	}
+	/* After a restart it would be handed out once more. */
+	if (file < 0 && (errno == EMFILE || errno == ENFILE))
+		return -1;
+	if (next_handle == 0)
+		next_handle = read_counter(file);
 	if (file < 0 || !write_counter(file, (uint64_t)next_handle + 1))
 		log_warning("failed to save the file handle counter in %s: %s", path,
 			error_text(errno));

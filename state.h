@@ -20,7 +20,8 @@ extern bool state_frozen;
 #endif
 
 /* A file handle that was never handed out before, by this agent or the one before it: 1000, 1001,
- * … Where the state folder cannot be used, only by this one. */
+ * … Where the state folder cannot be used, only by this one. Returns -1 with errno where there is
+ * no descriptor left to keep it. */
 int64_t state_next_handle(void);
 
 #endif

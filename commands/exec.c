@@ -375,7 +375,6 @@ static void execute(struct request *request)
 	}
 	if (!store_input(request, &input))
 		return;
-	spawn_prepare();
 	program = children_room() ? new_program() : NULL;
 	if (!program) {
 		close_file(&input);

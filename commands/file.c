@@ -9,7 +9,6 @@
 #include "error_text.h"
 #include "pages.h"
 #include "scratch.h"
-#include "spawn.h"
 #include "state.h"
 #include "text.h"
 
@@ -88,15 +87,16 @@ static void open_file(struct request *request)
 			path, mode, OPEN_FILES_MAX);
 		return;
 	}
-	spawn_prepare();
 	mask = umask(0);
 	file = open(path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
 	umask(mask);
-	if (file < 0) {
+	handle = file < 0 ? -1 : state_next_handle();
+	if (handle < 0) {
 		report_open(request, path, mode);
+		if (file >= 0)
+			close(file);
 		return;
 	}
-	handle = state_next_handle();
 	pages_keep(open_files);
 	open_files[open_file_count++] = (struct open_file){.handle = handle, .file = file};
 	json_put_int(handle);

@@ -308,7 +308,7 @@ static void a_request_is_limited_without_its_white_space(void **state)
 	memset(input + 1, 'x', 200);
 	input[1] = input[200] = '"';
 	assert_limit(input, sizeof(input),
-		"JSON token size limit exceeded: a request may hold %u bytes\n{}\n");
+		"JSON token size limit exceeded: at most %u bytes\n{}\n");
 	assert_int_equal(last_limit, 64);
 }
 
