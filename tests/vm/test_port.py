@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import select
 import socket
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -28,6 +31,7 @@ REBIND = (
     f"device=$(basename {DRIVER}/virtio*); echo $device >{DRIVER}/unbind; "
     f"echo $device >{DRIVER}/bind"
 )
+PING = b'{"execute":"guest-ping"}'
 READ_BIG = f'{{"execute":"guest-file-read","arguments":{{"handle":%d,"count":{BIG_BYTES}}}}}'
 
 
@@ -184,6 +188,46 @@ def test_request_of_a_client_that_is_gone(vm: VM) -> None:
     assert read_file(client, "/tmp/gone") == b".\n" * GONE_CLIENTS
     client.call("guest-file-close", handle=log)
     assert stale <= GONE_CLIENTS * RARE, f"{stale} of {GONE_CLIENTS} got another's reply"
+
+
+@pytest.mark.parametrize("pause_s", [0, 0.05, 0.3])
+@pytest.mark.parametrize("count", [2, 50, 3000])
+def test_many_requests_of_a_client_that_is_gone(vm: VM, count: int, pause_s: float) -> None:
+    """Whoever comes next, at once or later, gets none of the replies to what was asked before."""
+    for _ in range(3):
+        gone = vm.agent(sync=False)
+        gone.send(PING * count)
+        vm.hang_up()
+        time.sleep(pause_s)
+        assert vm.agent(sync=False).sync() == b""
+
+
+def test_more_input_than_the_buffer_takes(vm: VM) -> None:
+    """Requests may be sent without waiting for replies, also more than the agent can hold."""
+    client = vm.agent(60.0)
+    handle = client.call("guest-file-open", path="/tmp/pipelined", mode="w")
+    text = base64.b64encode(bytes(4 << 20)).decode()
+    write = f'{{"execute":"guest-file-write","arguments":{{"handle":{handle},"buf-b64":"{text}"}}}}'
+    count = 400_000
+    sender = threading.Thread(target=client.send, args=(write.encode() * 3 + PING * count,))
+    sender.start()
+    for _ in range(3):
+        assert b'"count": 4194304' in client.line()
+    for _ in range(count):
+        assert client.line() == b'{"return": {}}\n'
+    sender.join()
+    client.call("guest-file-close", handle=handle)
+    shell(client, "rm /tmp/pipelined")
+
+
+def test_clients_of_a_guest_with_several_processors(initramfs_with: MakeInitramfs) -> None:
+    """There the news that a client has come may be later than its first request."""
+    with VM(initramfs_with(), cpus=4) as vm:
+        for _ in range(400):
+            client = vm.agent(5.0, sync=False)
+            assert client.sync() == b""
+            assert client.call("guest-ping") == {}
+            vm.hang_up()
 
 
 @pytest.mark.parametrize("silent_s", [0, 0.2], ids=["asks-at-once", "silent-at-first"])

@@ -340,6 +340,43 @@ def test_handles_are_never_reused(start_agent: StartAgent, ending: signal.Signal
     assert all(one < other for one, other in zip(seen, seen[1:]))
 
 
+@pytest.mark.ours
+def test_handles_are_not_reused_after_a_shortage(start_agent: StartAgent) -> None:
+    """A handle that the state file could not remember, for want of a descriptor, is not given."""
+    agent = start_agent()
+    resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (32, 32))
+    handle = 0
+    with agent.client() as client, pytest.raises(AgentError):
+        while True:
+            handle = open_file(client, "/dev/null")
+    agent.stop()
+    agent = start_agent(folder=agent.folder)
+    with agent.client() as client:
+        following = open_file(client, "/dev/null")
+        assert following == handle + 1
+        close(client, following)
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize("content, first", [
+    (b"[general]\nfd_counter=2000\n", 2000),
+    (b"# by hand\n[general]\n\nfd_counter=2000\n", 2000),
+    (b"[general]\nfd_counter=9223372036854775807\n", FIRST_HANDLE),
+    (b"[general]\nfd_counter=-1\n", FIRST_HANDLE),
+    (b"\xff" * 1000, FIRST_HANDLE),
+])
+def test_state_files(start_agent: StartAgent, content: bytes, first: int) -> None:
+    """The counter is found where QEMU's agent or a person has put it; damage begins afresh."""
+    agent = start_agent()
+    agent.stop()
+    (agent.folder / "state" / "qga.state").write_bytes(content)
+    agent = start_agent(folder=agent.folder)
+    with agent.client() as client:
+        handle = open_file(client, "/dev/null")
+        assert handle == first
+        close(client, handle)
+
+
 @pytest.mark.parametrize("handle", [0, 1, -1, 999, 1 << 31, 1 << 32, 2**63 - 1, -(2**63)])
 def test_unknown_handles(client: Client, handle: int) -> None:
     """Every command says of a handle that is not open that it has not been found."""

@@ -580,6 +580,32 @@ def test_ff_ends_a_large_reply(agent: Agent, big_file: Path) -> None:
 
 
 @pytest.mark.ours
+@pytest.mark.ours
+def test_ff_ends_a_line_too(agent: Agent, big_file: Path) -> None:
+    """A client that looks for lines finds the answer behind a reply that its 0xFF cut short."""
+    with agent.client() as client:
+        handle = client.call("guest-file-open", path=str(big_file))
+        request = b'{"execute":"guest-file-read","arguments":{"handle":%d,"count":16777216}}'
+        client.send(request % handle)
+        assert client.sock.recv(100)
+        client.send(b'\xff{"execute":"guest-sync","arguments":{"id":77}}')
+        while (line := client.line()) != b'{"return": 77}\n':
+            assert not line.startswith(b"{"), line[:100]
+        client.call("guest-file-close", handle=handle)
+
+
+@pytest.mark.ours
+def test_many_small_requests_at_once(agent: Agent) -> None:
+    """A flood of them takes time in proportion, and a signal is taken in its midst."""
+    count = 200_000
+    with agent.client(60.0) as client:
+        sender = threading.Thread(target=client.send, args=(b'{"execute":"guest-ping"}' * count,))
+        sender.start()
+        for _ in range(count):
+            assert client.line() == b'{"return": {}}\n'
+        sender.join()
+
+
 def test_ff_behind_more_requests(agent: Agent, big_file: Path) -> None:
     """0xFF behind a large reply and further requests, in one write or not: the sync is answered."""
     agent.may_hold_descriptors = True

@@ -206,6 +206,16 @@ def test_after_a_client_that_left(agent: Agent, tmp_path: Path) -> None:
         client.call("guest-file-close", handle=handle)
 
 
+def test_after_a_program_whose_result_nobody_wants(agent: Agent) -> None:
+    """A result that waits for its client costs a page of each table, and not all of them."""
+    agent.may_hold_descriptors = True
+    with agent.client() as client:
+        client.call("guest-exec", path="/bin/true")
+        with pytest.raises(AgentError):
+            client.call("guest-exec-status", pid=1)
+    back_at_the_floor(agent)
+
+
 def test_large_reply_needs_no_memory(agent: Agent, tmp_path: Path) -> None:
     """While 48 MiB go through, the agent's resident memory stays below a megabyte."""
     path = tmp_path / "file"
