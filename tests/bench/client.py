@@ -14,7 +14,6 @@ BUILD = ROOT / "build" / "bench"
 LOAD = BUILD / "load"
 ECHO = BUILD / "echo"
 PING = '{"execute": "guest-ping"}'
-INFO = '{"execute": "guest-info"}'
 LIMIT_S = 300
 FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-s")
 

@@ -14,6 +14,14 @@ SUBJECTS = (OURS, PEER, FLOOR)
 
 READ_SIZES = {"4K": 4 << 10, "64K": 64 << 10, "1M": 1 << 20, "16M": 16 << 20}
 WRITE_SIZES = {"3K": 3 << 10, "48K": 48 << 10, "768K": 768 << 10, "3M": 3 << 20}
+# Commands that describe the machine, whose answers take some work.
+ANSWERS = {
+    "info": "guest-info",
+    "osinfo": "guest-get-osinfo",
+    "interfaces": "guest-network-get-interfaces",
+    "fsinfo": "guest-get-fsinfo",
+    "disks": "guest-get-disks",
+}
 VM_READ_SIZES = {name: READ_SIZES[name] for name in ("4K", "64K", "1M")}
 
 
@@ -44,6 +52,15 @@ def _transfers(group: str, title: str, sizes: dict[str, int],
     ]
 
 
+def _answers() -> list[Figure]:
+    return [
+        Figure(f"{name}.{part}", f"{command} on one processor, {title}", "µs",
+               vs_peer=1.0 if part == "p50" and name != "info" else None)
+        for name, command in ANSWERS.items()
+        for part, title in (("p50", "median"), ("p99", "99th percentile"))
+    ]
+
+
 FIGURES = [
     Figure("size.file", "file", "bytes", limit=64 << 10),
     Figure("size.libraries", "libraries it needs", "bytes"),
@@ -56,8 +73,7 @@ FIGURES = [
     Figure("ping.p99", "guest-ping on one processor, 99th percentile", "µs"),
     Figure("ping-free.p50", "guest-ping anywhere, median", "µs"),
     Figure("ping-free.p99", "guest-ping anywhere, 99th percentile", "µs"),
-    Figure("info.p50", "guest-info on one processor, median", "µs"),
-    Figure("info.p99", "guest-info on one processor, 99th percentile", "µs"),
+    *_answers(),
     Figure("exec.p50", "guest-exec until exited, median", "µs", vs_peer=0.7),
     Figure("exec.p99", "guest-exec until exited, 99th percentile", "µs"),
     Figure("output", "8 MB of captured output", "ms", vs_peer=0.4),

@@ -3,7 +3,7 @@
 In every run each figure is measured of all subjects in turn before the next figure is, and each
 run begins with another subject, so that whatever else the machine does meets all of them alike.
 
-The latencies of guest-ping and guest-info are had with the client and the subject on one
+The latencies of guest-ping and of the answers are had with the client and the subject on one
 processor: left alone, the scheduler puts them on one or on two as it likes, which changes the
 figure by a factor of four and says nothing about the subject (ping-free shows it). For all other
 figures nobody is pinned to a processor.
@@ -27,8 +27,8 @@ from procfs import read_fields, read_kib
 from qga import AgentError
 from vm.rig import VMError
 
-from bench.client import INFO, PING, MeasureError, command, load
-from bench.figures import FLOOR, OURS, PEER, READ_SIZES, WRITE_SIZES, Results
+from bench.client import PING, MeasureError, command, load
+from bench.figures import ANSWERS, FLOOR, OURS, PEER, READ_SIZES, WRITE_SIZES, Results
 
 T = TypeVar("T")
 MIB = 1 << 20
@@ -247,12 +247,17 @@ class Session:
         numbers = load("latency", server.socket, self.effort.latencies, PING)
         add_times(self.results, "ping-free", server.subject.name, numbers)
 
-    def info(self, server: Server, _verify: bool) -> None:
-        if server.subject.name == FLOOR:
-            return
-        with on_one_processor(server):
-            numbers = load("latency", server.socket, self.effort.latencies // 5, INFO)
-        add_times(self.results, "info", server.subject.name, numbers)
+    def answer(self, name: str) -> Callable[[Server, bool], None]:
+        request = f'{{"execute": "{ANSWERS[name]}"}}'
+
+        def measure(server: Server, _verify: bool) -> None:
+            if server.subject.name == FLOOR:
+                return
+            with on_one_processor(server):
+                numbers = load("latency", server.socket, self.effort.latencies // 5, request)
+            add_times(self.results, name, server.subject.name, numbers)
+
+        return measure
 
     def exec(self, server: Server, _verify: bool) -> None:
         """The floor is vfork, exec and wait, without any agent."""
@@ -293,7 +298,7 @@ class Session:
         return {
             "ping": self.ping,
             "ping-free": self.ping_free,
-            "info": self.info,
+            **{name: self.answer(name) for name in ANSWERS},
             "exec": self.exec,
             "output": self.output,
             **{f"read.{name}": self.read(name) for name in READ_SIZES},

@@ -13,7 +13,8 @@ from bench.figures import BY_NAME, FIGURES, FLOOR, OURS, PEER, Figure, Results
 PLOTTED = (
     ("Start and memory", "#8250df",
      ("start", "memory.idle", "memory.idle-after", "memory.peak-read", "memory.peak-write")),
-    ("Answers", "#0969da", ("ping.p50", "info.p50", "exec.p50", "output")),
+    ("Answers", "#0969da", ("ping.p50", "info.p50", "osinfo.p50", "interfaces.p50", "fsinfo.p50",
+                            "disks.p50", "exec.p50", "output")),
     ("Files", "#1a7f37",
      ("read.4K", "read.64K", "read.1M", "read.16M",
       "write.3K", "write.48K", "write.768K", "write.3M")),
