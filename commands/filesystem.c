@@ -52,20 +52,6 @@ static dev_t block_device(const struct mount *mount)
 	return mount->device;
 }
 
-static void put_name(dev_t device)
-{
-	char number[32];
-	char path[64];
-	char link[512]; /* of sysfs: a device's place in the tree of buses */
-	const char *name;
-
-	text_print(number, sizeof(number), "%u:%u", major(device), minor(device));
-	text_print(path, sizeof(path), "/sys/dev/block/%s", number);
-	kernel_file_link(path, link, sizeof(link));
-	name = strrchr(link, '/');
-	json_member_text("name", name ? name + 1 : number);
-}
-
 static void put_usage(const char *path)
 {
 	struct statfs usage;
@@ -84,17 +70,19 @@ static void put_usage(const char *path)
 static void put_filesystem(const struct mount *mount)
 {
 	dev_t device;
+	char number[32];
 
 	if (!is_first(mount))
 		return;
 	device = block_device(mount);
+	text_print(number, sizeof(number), "%u:%u", major(device), minor(device));
 	json_begin('{');
-	put_name(device);
+	json_member_text("name", block_find(BLOCK_NUMBERS, number) ? block.name : number);
 	json_member_text("mountpoint", mount->point);
 	json_member_text("type", mount->type);
 	put_usage(mount->point);
 	json_put_key("disk");
-	block_put_addresses(major(device), minor(device));
+	block_put_addresses(number);
 	json_end('}');
 }
 
