@@ -57,23 +57,25 @@ bool mount_is_btrfs(const struct mount *mount)
 	return text_equals(mount->type, "btrfs");
 }
 
-bool mounts_walk(void (*visit)(const struct mount *mount))
+static void (*visitor)(const struct mount *mount);
+
+static void take_line(char *line)
 {
 	struct mount mount;
-	struct lines lines;
-	char *line;
 
-	if (!lines_open(&lines, "/proc/self/mountinfo", 0))
-		return false;
+	if (mount_parse(line, &mount) && (major(mount.device) != 0 || mount_is_btrfs(&mount)))
+		visitor(&mount);
+}
+
+bool mounts_walk(void (*visit)(const struct mount *mount))
+{
+	bool read;
+
+	visitor = visit;
 	device_count = 0;
-	while ((line = lines_next(&lines))) {
-		if (mount_parse(line, &mount) &&
-			(major(mount.device) != 0 || mount_is_btrfs(&mount)))
-			visit(&mount);
-	}
-	lines_close(&lines);
+	read = lines_each("/proc/self/mountinfo", take_line);
 	pages_release(devices, device_count * sizeof(devices[0]));
-	return true;
+	return read;
 }
 
 /* The kernel's own form of a device's number has no more bits. */

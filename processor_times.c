@@ -35,13 +35,5 @@ static void put_line(char *line)
 
 bool processor_times_put(const char *path)
 {
-	struct lines lines;
-	char *line;
-
-	if (!lines_open(&lines, path, 0))
-		return false;
-	while ((line = lines_next(&lines)))
-		put_line(line);
-	lines_close(&lines);
-	return true;
+	return lines_each(path, put_line);
 }

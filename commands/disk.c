@@ -224,18 +224,12 @@ static void put_stats(char *line)
 static void get_diskstats(struct request *request)
 {
 	static const char path[] = "/proc/diskstats";
-	struct lines lines;
-	char *line;
 
-	if (!lines_open(&lines, path, 0)) {
-		fail_to_open(request, path);
-		return;
-	}
 	json_begin('[');
-	while ((line = lines_next(&lines)))
-		put_stats(line);
-	json_end(']');
-	lines_close(&lines);
+	if (lines_each(path, put_stats))
+		json_end(']');
+	else
+		fail_to_open(request, path);
 }
 
 COMMANDS = {
