@@ -1,10 +1,8 @@
 #include "hotplug.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "ascending.h"
 #include "child.h"
@@ -20,15 +18,6 @@ static char path[96]; /* of our own names and a number */
 static char line[16]; /* of a file there */
 static const char *wanted;
 
-static bool has_folder(void)
-{
-	int file = kernel_file_open(path, O_DIRECTORY);
-
-	if (file >= 0)
-		close(file);
-	return file >= 0;
-}
-
 /* Set path to a file of one, and read its line. */
 static bool read_file(uint64_t number, const char *name)
 {
@@ -43,13 +32,16 @@ static bool is_on(void)
 	return text_after(line, plug->states[1]);
 }
 
+static bool found; /* a folder for the kind */
+
 static void find(void)
 {
 	struct directory folder;
 	const char *name;
 
 	text_print(path, sizeof(path), "/sys/devices/system/%s", plug->kind);
-	if (!directory_open(&folder, path))
+	found = directory_open(&folder, path);
+	if (!found)
 		return;
 	while ((name = directory_next(&folder))) {
 		uint64_t number;
@@ -77,13 +69,10 @@ static void put(uint64_t number)
 bool hotplug_put(const struct hotplug *hotplug)
 {
 	plug = hotplug;
-	text_print(path, sizeof(path), "/sys/devices/system/%s", plug->kind);
-	if (!has_folder())
-		return false;
 	json_begin('[');
 	ascending_each(find, put);
 	json_end(']');
-	return true;
+	return found;
 }
 
 static int write_state(int report)
@@ -111,8 +100,9 @@ enum hotplug_outcome hotplug_switch(
 	if (!read_file(*number, plug->file)) {
 		if (errno != ENOENT)
 			return HOTPLUG_FAILED;
+		/* Its folder is none to be read, where it is there. */
 		(void)read_file(*number, "");
-		if (!has_folder())
+		if (errno == ENOENT)
 			return HOTPLUG_MISSING;
 		errno = ENOENT;
 		return on ? HOTPLUG_DONE : HOTPLUG_FIXED;

@@ -84,7 +84,7 @@ static unsigned table_version; /* of IP */
 /* A line of a table; the heading, and what is none, is left out. */
 static void put_row(char *line)
 {
-	struct field fields[COLUMNS_MAX];
+	static struct field fields[COLUMNS_MAX];
 	struct field *field = fields;
 	const char *columns = table_version == 4 ? columns_ipv4 : columns_ipv6;
 

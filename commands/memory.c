@@ -11,15 +11,15 @@
 static const struct hotplug memory = {
 	"memory", "phys-index", "state", {"offline", "online"}, "removable"};
 
+static void fail_to_open(struct request *request)
+{
+	reply_error(request, "open(\"/sys/devices/system/memory/\"): %s", error_text(errno));
+}
+
 static void get_blocks(struct request *request)
 {
-	if (hotplug_put(&memory))
-		return;
-	json_begin('[');
-	json_end(']');
-	if (errno != ENOENT)
-		reply_error(request, "Can't open directory\"/sys/devices/system/memory/\": %s",
-			error_text(errno));
+	if (!hotplug_put(&memory) && errno != ENOENT)
+		fail_to_open(request);
 }
 
 /* In bytes; 0, with errno, where memory comes in no blocks. */
@@ -39,8 +39,7 @@ static void get_block_info(struct request *request)
 	uint64_t size = read_block_size();
 
 	if (size == 0) {
-		reply_error(
-			request, "open(\"/sys/devices/system/memory/\"): %s", error_text(errno));
+		fail_to_open(request);
 		return;
 	}
 	json_begin('{');
