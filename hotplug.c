@@ -14,17 +14,17 @@
 #define SWITCH_LIMIT_MS 120000
 
 static const struct hotplug *plug;
-static char path[96]; /* of our own names and a number */
+char hotplug_path[HOTPLUG_PATH_SIZE];
 static char line[16]; /* of a file there */
 static const char *wanted;
 
-/* Set path to a file of one, and read its line. */
+/* Set hotplug_path to a file of one, and read its line. */
 static bool read_file(uint64_t number, const char *name)
 {
 	/* As signed, which is how QEMU's agent words it where a request has no such number. */
-	text_print(path, sizeof(path), "/sys/devices/system/%s/%s%lld/%s", plug->kind, plug->kind,
-		(long long)number, name);
-	return kernel_file_read_line(path, line, sizeof(line));
+	text_print(hotplug_path, sizeof(hotplug_path), "/sys/devices/system/%s/%s%lld/%s",
+		plug->kind, plug->kind, (long long)number, name);
+	return kernel_file_read_line(hotplug_path, line, sizeof(line));
 }
 
 static bool is_on(void)
@@ -39,8 +39,8 @@ static void find(void)
 	struct directory folder;
 	const char *name;
 
-	text_print(path, sizeof(path), "/sys/devices/system/%s", plug->kind);
-	found = directory_open(&folder, path);
+	text_print(hotplug_path, sizeof(hotplug_path), "/sys/devices/system/%s", plug->kind);
+	found = directory_open(&folder, hotplug_path);
 	if (!found)
 		return;
 	while ((name = directory_next(&folder))) {
@@ -78,7 +78,7 @@ bool hotplug_put(const struct hotplug *hotplug)
 static int write_state(int report)
 {
 	(void)report;
-	return kernel_file_write(path, wanted) ? 0 : errno;
+	return kernel_file_write(hotplug_path, wanted) ? 0 : errno;
 }
 
 enum hotplug_outcome hotplug_switch(

@@ -9,6 +9,11 @@
 
 #include "json.h"
 
+#define HOTPLUG_PATH_SIZE 96 /* of our own names and a number */
+
+/* What was looked at last: where something failed. */
+extern char hotplug_path[HOTPLUG_PATH_SIZE];
+
 struct hotplug {
 	char kind[8];
 	char id[12];	    /* what the protocol calls its number */

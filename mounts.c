@@ -73,7 +73,7 @@ bool mounts_walk(void (*visit)(const struct mount *mount))
 
 	visitor = visit;
 	device_count = 0;
-	read = lines_each("/proc/self/mountinfo", take_line);
+	read = lines_each(MOUNTS_FILE, take_line);
 	pages_release(devices, device_count * sizeof(devices[0]));
 	return read;
 }

@@ -1,6 +1,5 @@
 /* The disks: what there is, how it is attached, and what was read and written.
  */
-#include <errno.h>
 #include <linux/nvme_ioctl.h>
 #include <stdint.h>
 #include <string.h>
@@ -9,8 +8,9 @@
 #include "block.h"
 #include "commands.h"
 #include "directory.h"
-#include "error_text.h"
+#include "figures.h"
 #include "lines.h"
+#include "open_error.h"
 #include "text.h"
 
 /* NVM Express Base Specification 2.0: 5.16, Get Log Page, and 5.16.1.3, SMART /
@@ -146,11 +146,6 @@ static void put_partitions(void)
 	directory_close(&folder);
 }
 
-static void fail_to_open(struct request *request, const char *path)
-{
-	reply_error(request, "failed to open %s: %s", path, error_text(errno));
-}
-
 static void get_disks(struct request *request)
 {
 	struct directory folder;
@@ -158,7 +153,7 @@ static void get_disks(struct request *request)
 	char value[BLOCK_ATTRIBUTE_SIZE];
 
 	if (!directory_open(&folder, BLOCK_NAMES)) {
-		fail_to_open(request, BLOCK_NAMES);
+		reply_open_error(request, BLOCK_NAMES);
 		return;
 	}
 	json_begin('[');
@@ -182,9 +177,7 @@ static const char columns[] = "read-ios\0read-merges\0read-sectors\0read-ticks\0
 			      "discard-ios\0discard-merges\0discard-sectors\0discard-ticks\0"
 			      "flush-ios\0flush-ticks\0";
 #define COLUMNS_MAX 17
-/* Partitions had no more before Linux 2.6.25. */
-static const char few_columns[] = "read-ios\0read-sectors\0write-ios\0write-sectors\0";
-#define FEW_COLUMNS 4
+#define COLUMNS_MIN 11 /* since Linux 2.6.25 */
 /* Before them are major and minor number and the name. */
 #define NAME_AT 2
 #define STATS_AT 3
@@ -204,7 +197,7 @@ static void put_stats(char *line)
 			break;
 		count++;
 	}
-	if (count < STATS_AT + FEW_COLUMNS)
+	if (count < STATS_AT + COLUMNS_MIN)
 		return;
 	json_begin('{');
 	json_member_text("name", name);
@@ -212,11 +205,7 @@ static void put_stats(char *line)
 	json_member_uint("minor", values[1]);
 	json_put_key("stats");
 	json_begin('{');
-	name = count == STATS_AT + FEW_COLUMNS ? few_columns : columns;
-	for (unsigned at = STATS_AT; at < count; at++) {
-		json_member_uint(name, values[at]);
-		name += strlen(name) + 1;
-	}
+	figures_put(columns, values + STATS_AT, count - STATS_AT);
 	json_end('}');
 	json_end('}');
 }
@@ -229,7 +218,7 @@ static void get_diskstats(struct request *request)
 	if (lines_each(path, put_stats))
 		json_end(']');
 	else
-		fail_to_open(request, path);
+		reply_open_error(request, path);
 }
 
 COMMANDS = {

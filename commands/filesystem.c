@@ -17,6 +17,7 @@
 #include "freeze.h"
 #include "kernel_file.h"
 #include "mounts.h"
+#include "open_error.h"
 #include "state.h"
 #include "text.h"
 
@@ -33,7 +34,7 @@ static bool put_rows(struct request *request, void (*visit)(const struct mount *
 {
 	json_begin('[');
 	if (!mounts_walk(visit)) {
-		reply_error(request, "failed to read the table of mounts: %s", error_text(errno));
+		reply_open_error(request, MOUNTS_FILE);
 		return false;
 	}
 	json_end(']');

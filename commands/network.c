@@ -13,7 +13,9 @@
 #include "ascending.h"
 #include "commands.h"
 #include "error_text.h"
+#include "figures.h"
 #include "netlink.h"
+#include "open_error.h"
 #include "route_table.h"
 #include "scratch.h"
 
@@ -116,9 +118,9 @@ static void take_address(const struct nlmsghdr *message)
 static void put_statistics(const struct nlmsghdr *message)
 {
 	/* In the order of struct rtnl_link_stats64. */
-	static const char names[][12] = {"rx-packets", "tx-packets", "rx-bytes", "tx-bytes",
-		"rx-errs", "tx-errs", "rx-dropped", "tx-dropped"};
-	enum { RX_DROPPED = 6, RX_MISSED = 15, FIGURES = 16 };
+	static const char names[] = "rx-packets\0tx-packets\0rx-bytes\0tx-bytes\0"
+				    "rx-errs\0tx-errs\0rx-dropped\0tx-dropped";
+	enum { RX_DROPPED = 6, TOLD = 8, RX_MISSED = 15, FIGURES = 16 };
 	uint64_t figures[FIGURES];
 	size_t size;
 	const void *value =
@@ -131,8 +133,7 @@ static void put_statistics(const struct nlmsghdr *message)
 	figures[RX_DROPPED] += figures[RX_MISSED];
 	json_put_key("statistics");
 	json_begin('{');
-	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		json_member_uint(names[i], figures[i]);
+	figures_put(names, figures, TOLD);
 	json_end('}');
 }
 
@@ -240,9 +241,11 @@ static void get_interfaces(struct request *request)
 
 static void get_routes(struct request *request)
 {
+	static const char ipv4_table[] = "/proc/net/route";
+
 	json_begin('[');
-	if (!route_table_put("/proc/net/route", 4)) {
-		reply_error(request, "open(\"/proc/net/route\"): %s", error_text(errno));
+	if (!route_table_put(ipv4_table, 4)) {
+		reply_open_error(request, ipv4_table);
 		return;
 	}
 	/* A kernel may do without IPv6. */
