@@ -117,12 +117,10 @@ static void put_name(struct text *raw, const char *header, const char *end, bool
 	const char *name = header + HEADER_SIZE;
 
 	for (size_t left = size_of(header, (size_t)(end - header)); left > 0; left--, name++) {
-		if (binary) {
-			text_put(raw, &"0123456789abcdef"[(uint8_t)*name >> 4], 1);
-			text_put(raw, &"0123456789abcdef"[*name & 0x0F], 1);
-		} else {
+		if (binary)
+			text_put_hex(raw, (uint8_t)*name, 2);
+		else
 			text_put(raw, name, 1);
-		}
 	}
 }
 

@@ -36,20 +36,19 @@ static char *unescape(char *text)
 
 bool mount_parse(char *line, struct mount *mount)
 {
-	const char *device;
+	enum { DEVICE = 2, POINT = 4, WORDS };
+	char *words[WORDS];
 	const char *word;
 
-	(void)lines_word(&line);
-	(void)lines_word(&line);
-	device = lines_word(&line);
-	(void)lines_word(&line);
-	mount->point = unescape(lines_word(&line));
+	for (unsigned i = 0; i < WORDS; i++)
+		words[i] = lines_word(&line);
+	mount->point = unescape(words[POINT]);
 	do
 		word = lines_word(&line);
 	while (*word != '\0' && !text_equals(word, "-"));
 	mount->type = lines_word(&line);
 	mount->source = unescape(lines_word(&line));
-	return *mount->type != '\0' && parse_device(device, &mount->device);
+	return *mount->type != '\0' && parse_device(words[DEVICE], &mount->device);
 }
 
 bool mount_is_btrfs(const struct mount *mount)
