@@ -23,21 +23,22 @@ enum unit {
 };
 
 /* The controllers that tell where a disk is, by the drivers of their PCI devices. */
+static const char drivers[] = "virtio-pci ata_piix ahci sym53c8xx nvme xhci_hcd ehci-pci";
+
+/* In the order of the drivers. */
 static const struct controller {
-	char driver[11];
 	char bus_type[7];
 	uint8_t unit; /* enum unit */
 } controllers[] = {
-	{"virtio-pci", "virtio", UNIT_NONE},
-	{"ata_piix", "ide", UNIT_CHANNEL},
-	{"ahci", "sata", UNIT_RANK},
-	{"sym53c8xx", "scsi", UNIT_TARGET},
-	{"nvme", "nvme", UNIT_NONE},
-	{"xhci_hcd", "usb", UNIT_NONE},
-	{"ehci-pci", "usb", UNIT_NONE},
+	{"virtio", UNIT_NONE},
+	{"ide", UNIT_CHANNEL},
+	{"sata", UNIT_RANK},
+	{"scsi", UNIT_TARGET},
+	{"nvme", UNIT_NONE},
+	{"usb", UNIT_NONE},
+	{"usb", UNIT_NONE},
 };
 
-#define CONTROLLER_COUNT (sizeof(controllers) / sizeof(controllers[0]))
 #define VIRTIO (&controllers[0])
 
 /* In numbers of SCSI, as sysfs has them in a path: targetH:C:T/H:C:T:L. */
@@ -152,16 +153,18 @@ static const struct controller *find_controller(unsigned pci[4])
 		const char *end = block_scan(++part, "x:x:x.x", pci);
 		char driver[BLOCK_PATH_SIZE];
 		const char *name;
+		int at;
 
 		if (!end || *end != '/')
 			continue;
 		kernel_file_link(
 			below((size_t)(end - block.path), "driver"), driver, sizeof(driver));
 		name = strrchr(driver, '/');
-		for (size_t i = 0; name && i < CONTROLLER_COUNT; i++) {
-			if (text_equals(name + 1, controllers[i].driver))
-				return &controllers[i];
-		}
+		if (!name)
+			continue;
+		at = text_find_word(drivers, " ", name + 1, strlen(name + 1));
+		if (at >= 0)
+			return &controllers[at];
 	}
 	pci[0] = pci[1] = pci[2] = pci[3] = NONE;
 	return NULL;
@@ -173,22 +176,22 @@ static bool find_channel(unsigned *rank)
 {
 	const char *name = "/ata";
 	const char *at = behind(name);
-	struct directory folder;
-	unsigned number;
-	unsigned other;
+	static struct directory folder;
+	uint64_t number;
+	uint64_t other;
 
 	if (!at) {
 		name = "/host";
 		at = behind(name);
 	}
-	if (!at || !block_scan(at, "d", &number))
+	if (!at || !parse_unsigned(at, &number))
 		return false;
 	if (!directory_open(&folder, below((size_t)(at - block.path) - strlen(name), "")))
 		return false;
 	*rank = 0;
 	while ((at = directory_next(&folder))) {
 		at = text_after(at, name + 1);
-		if (at && block_scan(at, "d", &other) && other < number)
+		if (at && parse_unsigned(at, &other) && other < number)
 			++*rank;
 	}
 	directory_close(&folder);

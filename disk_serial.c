@@ -126,7 +126,7 @@ static void put_name(struct text *raw, const char *header, const char *end, bool
 
 void disk_serial_put_scsi(struct text *serial, const struct scsi_disk *disk)
 {
-	char bytes[DISK_SERIAL_SIZE];
+	static char bytes[DISK_SERIAL_SIZE];
 	struct text raw = text_in(bytes, sizeof(bytes));
 	const char *vendor = disk->vendor;
 	const char *model = disk->model;

@@ -88,15 +88,12 @@ enum hotplug_outcome hotplug_switch(
 		.work = write_state, .output = line, .output_size = 1, .limit_ms = SWITCH_LIMIT_MS};
 	const struct json_token *id = json_member(item, hotplug->id, strlen(hotplug->id));
 	bool on = json_member(item, "online", 6)->type == JSON_TRUE;
-	int64_t negative = 0;
 	int status;
 	int error;
 
 	plug = hotplug;
-	if (!json_uint(id, number)) {
-		(void)json_int(id, &negative);
-		*number = (uint64_t)negative;
-	}
+	if (!json_int(id, (int64_t *)number))
+		(void)json_uint(id, number);
 	if (!read_file(*number, plug->file)) {
 		if (errno != ENOENT)
 			return HOTPLUG_FAILED;

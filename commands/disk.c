@@ -21,7 +21,7 @@
 #define NVME_ALL_NAMESPACES UINT32_MAX
 #define SMART_SIZE 512
 
-static uint64_t little_endian(const uint8_t *bytes, unsigned size)
+__attribute__((noinline)) static uint64_t little_endian(const uint8_t *bytes, unsigned size)
 {
 	uint64_t value = 0;
 
@@ -96,7 +96,7 @@ static void begin_row(const char *name, bool partition)
 
 static void put_disk(void)
 {
-	struct directory slaves;
+	static struct directory slaves;
 	const char *slave;
 	char alias[BLOCK_ATTRIBUTE_SIZE]; /* which is the most that the device mapper allows */
 
@@ -130,7 +130,7 @@ static bool is_partition(const char *name, const char *disk)
 
 static void put_partitions(void)
 {
-	struct directory folder;
+	static struct directory folder;
 	const char *name;
 
 	if (!block_open_folder(&folder, ""))
@@ -148,7 +148,7 @@ static void put_partitions(void)
 
 static void get_disks(struct request *request)
 {
-	struct directory folder;
+	static struct directory folder;
 	const char *name;
 	char value[BLOCK_ATTRIBUTE_SIZE];
 
