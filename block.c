@@ -58,7 +58,7 @@ struct block block;
 const char *block_scan(const char *text, const char *format, unsigned *numbers)
 {
 	for (; text && *format; format++) {
-		uint64_t number;
+		uint64_t number = 0;
 
 		if (*format == 'd' || *format == 'x') {
 			text = (*format == 'd' ? parse_digits : parse_hex)(text, NULL, &number);
@@ -98,7 +98,6 @@ bool block_find(const char *folder, const char *link)
 	text_print(target, sizeof(target), "%s/%s", folder, link);
 	kernel_file_link(target, target, sizeof(target));
 	devices += strspn(devices, "./");
-	block.name = block.path;
 	if (*devices == '\0' || !text_print(block.path, sizeof(block.path), "/sys/%s", devices))
 		return false;
 	block.name = strrchr(block.path, '/') + 1;

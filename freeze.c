@@ -53,7 +53,8 @@ static void put_flag(void)
 	int file;
 
 	read_boot_id(id);
-	file = open(flag_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	file = open(flag_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+		0600);
 	(void)write(file, id, strlen(id));
 	close(file);
 }

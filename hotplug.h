@@ -29,8 +29,7 @@ enum hotplug_outcome {
 	HOTPLUG_FIXED,	 /* it has no file, so it is on and stays so */
 };
 
-/* Write all as an array, in ascending order. False, with errno, if there is no folder for that kind.
- */
+/* Write all as an array, in ascending order. False, with errno, if that kind has no folder. */
 bool hotplug_put(const struct hotplug *hotplug);
 
 /* Switch one on or off, as item of a request says, unless it is so already; *number is its number.

@@ -3,7 +3,6 @@
 #include <net/if.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <linux/if_arp.h>
@@ -90,9 +89,8 @@ static void take_address(const struct nlmsghdr *message)
 
 	if (size == 0)
 		value = netlink_attribute(message, sizeof(*address), IFA_ADDRESS, &size);
-	if (address->ifa_index != interface.index ||
-		address->ifa_family != (size == 4 ? AF_INET : AF_INET6) ||
-		(size != 4 && size != 16))
+	/* Of other families addresses are shorter. */
+	if (address->ifa_index != interface.index || (size != 4 && size != 16))
 		return;
 	interface.seen++;
 	if (text_equals(alias, interface.name))

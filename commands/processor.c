@@ -31,8 +31,8 @@ static void set_processors(struct request *request)
 	if (outcome == HOTPLUG_DONE || done > 0)
 		json_put_int(done);
 	else if (outcome == HOTPLUG_FIXED)
-		reply_error(request, "logical processor #%lld can't be offlined",
-			(long long)number);
+		reply_error(
+			request, "logical processor #%lld can't be offlined", (long long)number);
 	else
 		reply_open_error(request, hotplug_path);
 }
