@@ -3,17 +3,6 @@
 #define WORDS 8 /* of 16 bits */
 #define WORDS_BEFORE_IPV4 6
 
-/* With this many digits at least. */
-static void put_hex(struct text *text, unsigned value, unsigned digits)
-{
-	for (unsigned digit = 4; digit-- > 0;) {
-		unsigned left = value >> digit * 4;
-
-		if (left > 0 || digit < digits)
-			text_put(text, &"0123456789abcdef"[left & 15], 1);
-	}
-}
-
 static void put_ipv4(struct text *text, const uint8_t *bytes)
 {
 	text_format(text, "%u.%u.%u.%u", bytes[0], bytes[1], bytes[2], bytes[3]);
@@ -49,7 +38,7 @@ static void put_ipv6(struct text *text, const uint8_t *bytes)
 			put_ipv4(text, bytes + 2 * i);
 			break;
 		}
-		put_hex(text, words[i], 1);
+		text_put_hex(text, words[i], 1);
 	}
 }
 
@@ -66,6 +55,6 @@ void address_put_hardware(struct text *text, const uint8_t *bytes, size_t size)
 	for (size_t i = 0; i < size; i++) {
 		if (i > 0)
 			text_put(text, ":", 1);
-		put_hex(text, bytes[i], 2);
+		text_put_hex(text, bytes[i], 2);
 	}
 }

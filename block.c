@@ -5,7 +5,7 @@
 #include <linux/hdreg.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "directory.h"
@@ -23,21 +23,22 @@ enum unit {
 };
 
 /* The controllers that tell where a disk is, by the drivers of their PCI devices. */
+static const char drivers[] = "virtio-pci ata_piix ahci sym53c8xx nvme xhci_hcd ehci-pci";
+
+/* In the order of the drivers. */
 static const struct controller {
-	char driver[11];
 	char bus_type[7];
 	uint8_t unit; /* enum unit */
 } controllers[] = {
-	{"virtio-pci", "virtio", UNIT_NONE},
-	{"ata_piix", "ide", UNIT_CHANNEL},
-	{"ahci", "sata", UNIT_RANK},
-	{"sym53c8xx", "scsi", UNIT_TARGET},
-	{"nvme", "nvme", UNIT_NONE},
-	{"xhci_hcd", "usb", UNIT_NONE},
-	{"ehci-pci", "usb", UNIT_NONE},
+	{"virtio", UNIT_NONE},
+	{"ide", UNIT_CHANNEL},
+	{"sata", UNIT_RANK},
+	{"scsi", UNIT_TARGET},
+	{"nvme", UNIT_NONE},
+	{"usb", UNIT_NONE},
+	{"usb", UNIT_NONE},
 };
 
-#define CONTROLLER_COUNT (sizeof(controllers) / sizeof(controllers[0]))
 #define VIRTIO (&controllers[0])
 
 /* In numbers of SCSI, as sysfs has them in a path: targetH:C:T/H:C:T:L. */
@@ -52,78 +53,68 @@ struct address {
 #define NONE UINT_MAX /* -1 for clients */
 enum place { PLACE_BUS, PLACE_TARGET, PLACE_UNIT };
 
+struct block block;
+
 const char *block_scan(const char *text, const char *format, unsigned *numbers)
 {
-	for (; *format; format++) {
-		unsigned base = *format == 'd' ? 10 : 16;
-		const char *begin = text;
+	for (; text && *format; format++) {
+		uint64_t number = 0;
 
-		if (*format != 'd' && *format != 'x') {
-			if (*text++ != *format)
-				return NULL;
-			continue;
-		}
-		for (*numbers = 0;; text++) {
-			unsigned digit = (unsigned)*text - '0';
-
-			if (digit > 9)
-				digit = (((unsigned)*text | 0x20) - 'a') + 10;
-			if (digit >= base || (digit > 9) != (*text > '9'))
-				break;
-			*numbers = *numbers * base + digit;
-		}
-		if (text == begin)
+		if (*format == 'd' || *format == 'x') {
+			text = (*format == 'd' ? parse_digits : parse_hex)(text, NULL, &number);
+			*numbers++ = (unsigned)number;
+		} else if (*text++ != *format) {
 			return NULL;
-		numbers++;
+		}
 	}
 	return text;
 }
 
-/* What follows the first part in path, or NULL. */
-static const char *behind(const char *path, const char *part)
+/* What follows the first such part of the device's path, or NULL. */
+static const char *behind(const char *part)
 {
-	const char *rest;
+	const char *rest = NULL;
 
-	for (; *path; path++) {
-		if ((rest = text_after(path, part)))
-			return rest;
-	}
-	return NULL;
+	for (const char *at = block.path; *at && !rest; at++)
+		rest = text_after(at, part);
+	return rest;
 }
 
-/* Make the path of a name below the first length bytes of a path; it is there until the next. */
-static const char *below(const char *path, size_t length, const char *name)
+/* Make the path of a name below the first length bytes of the device's; it is there until the next.
+ */
+static const char *below(size_t length, const char *name)
 {
 	static char place[BLOCK_PATH_SIZE];
 
-	text_print(place, sizeof(place), "%.*s/%s", (int)length, path, name);
+	text_print(place, sizeof(place), "%.*s/%s", (int)length, block.path, name);
 	return place;
 }
 
-bool block_find(struct block *block, const char *folder, const char *link)
+bool block_find(const char *folder, const char *link)
 {
 	char target[BLOCK_PATH_SIZE];
-	const char *devices;
+	const char *devices = target;
 
-	kernel_file_link(below(folder, strlen(folder), link), target, sizeof(target));
-	devices = behind(target, "../devices/");
-	if (!devices || !text_print(block->path, sizeof(block->path), "/sys/devices/%s", devices))
+	text_print(target, sizeof(target), "%s/%s", folder, link);
+	kernel_file_link(target, target, sizeof(target));
+	devices += strspn(devices, "./");
+	if (*devices == '\0' || !text_print(block.path, sizeof(block.path), "/sys/%s", devices))
 		return false;
-	block->name = strrchr(block->path, '/') + 1;
+	block.name = strrchr(block.path, '/') + 1;
 	return true;
 }
 
-bool block_is_virtual(const struct block *block)
+bool block_is_virtual(void)
 {
-	return text_after(block->path, "/sys/devices/virtual/block/");
+	return text_after(block.path, "/sys/devices/virtual/block/");
 }
 
-bool block_open_slaves(const struct block *block, struct directory *slaves)
+bool block_open_folder(struct directory *folder, const char *name)
 {
-	return directory_open(slaves, below(block->path, strlen(block->path), "slaves"));
+	return directory_open(folder, below(strlen(block.path), name));
 }
 
-void block_node(const char *name, char node[BLOCK_NODE_SIZE])
+static void put_node(char node[BLOCK_NODE_SIZE], const char *name)
 {
 	text_print(node, BLOCK_NODE_SIZE, "/dev/%s", name);
 	while ((node = strchr(node, '!')))
@@ -134,29 +125,45 @@ void block_put_node(const char *name)
 {
 	char node[BLOCK_NODE_SIZE];
 
-	block_node(name, node);
+	put_node(node, name);
 	json_put_text(node);
 }
 
-/* The controller of the first PCI device on the path that is one, with its place; or NULL. */
-static const struct controller *find_controller(const char *path, unsigned pci[4])
+bool block_ask(unsigned request, void *argument)
 {
-	const char *part = path;
+	char node[BLOCK_NODE_SIZE];
+	int file;
+	bool done;
+
+	put_node(node, block.name);
+	file = kernel_file_open(node, O_RDONLY);
+	/* The C libraries do not agree on the type of ioctl's request. */
+	done = syscall(SYS_ioctl, file, request, argument) == 0;
+	close(file);
+	return done;
+}
+
+/* The controller of the first PCI device on the path that is one, with its place; or NULL. */
+static const struct controller *find_controller(unsigned pci[4])
+{
+	const char *part = block.path;
 
 	while ((part = strchr(part, '/'))) {
 		const char *end = block_scan(++part, "x:x:x.x", pci);
 		char driver[BLOCK_PATH_SIZE];
 		const char *name;
+		int at;
 
 		if (!end || *end != '/')
 			continue;
 		kernel_file_link(
-			below(path, (size_t)(end - path), "driver"), driver, sizeof(driver));
+			below((size_t)(end - block.path), "driver"), driver, sizeof(driver));
 		name = strrchr(driver, '/');
-		for (size_t i = 0; name && i < CONTROLLER_COUNT; i++) {
-			if (text_equals(name + 1, controllers[i].driver))
-				return &controllers[i];
-		}
+		if (!name)
+			continue;
+		at = text_find_word(drivers, " ", name + 1, strlen(name + 1));
+		if (at >= 0)
+			return &controllers[at];
 	}
 	pci[0] = pci[1] = pci[2] = pci[3] = NONE;
 	return NULL;
@@ -164,52 +171,50 @@ static const struct controller *find_controller(const char *path, unsigned pci[4
 
 /* Count the channels before the disk's among those of its controller: folders with numbered names,
  * in the order of the numbers, which go on from controller to controller. False if it has none. */
-static bool find_channel(const char *path, unsigned *rank)
+static bool find_channel(unsigned *rank)
 {
 	const char *name = "/ata";
-	const char *at = behind(path, name);
-	struct directory folder;
-	unsigned number;
-	unsigned other;
+	const char *at = behind(name);
+	static struct directory folder;
+	uint64_t number;
+	uint64_t other;
 
 	if (!at) {
 		name = "/host";
-		at = behind(path, name);
+		at = behind(name);
 	}
-	if (!at || !block_scan(at, "d", &number))
+	if (!at || !parse_unsigned(at, &number))
 		return false;
-	if (!directory_open(&folder, below(path, (size_t)(at - path) - strlen(name), "")))
+	if (!directory_open(&folder, below((size_t)(at - block.path) - strlen(name), "")))
 		return false;
 	*rank = 0;
 	while ((at = directory_next(&folder))) {
 		at = text_after(at, name + 1);
-		if (at && block_scan(at, "d", &other) && other < number)
+		if (at && parse_unsigned(at, &other) && other < number)
 			++*rank;
 	}
 	directory_close(&folder);
 	return true;
 }
 
-static bool find_target(const char *path, unsigned scsi[SCSI_NUMBERS])
+static bool find_target(unsigned scsi[SCSI_NUMBERS])
 {
-	const char *at = behind(path, "/target");
-
-	return at && block_scan(at, "d:d:d/d:d:d:d", scsi);
+	return block_scan(behind("/target"), "d:d:d/d:d:d:d", scsi);
 }
 
-static void find_address(struct address *address, const char *path)
+static void find_address(struct address *address)
 {
 	unsigned scsi[SCSI_NUMBERS];
 	unsigned rank = 0;
-	bool has_target = find_target(path, scsi);
-	const struct controller *controller = find_controller(path, address->pci);
+	bool has_target = find_target(scsi);
+	const struct controller *controller = find_controller(address->pci);
 	enum unit unit = controller ? (enum unit)controller->unit : UNIT_NONE;
 
 	address->bus_type = "unknown";
-	if (!controller && behind(path, "/virtio"))
+	if (!controller && behind("/virtio"))
 		controller = VIRTIO;
 	if (!controller || (unit != UNIT_NONE && !has_target) ||
-		(unit >= UNIT_CHANNEL && !find_channel(path, &rank)))
+		(unit >= UNIT_CHANNEL && !find_channel(&rank)))
 		return;
 	address->bus_type = controller->bus_type;
 	if (controller == VIRTIO && has_target) {
@@ -227,58 +232,61 @@ static void find_address(struct address *address, const char *path)
 	}
 }
 
-/* Read an attribute of the device whose folder is the first length bytes of path. */
-static bool read_attribute(
-	const char *path, size_t length, const char *name, char value[BLOCK_ATTRIBUTE_SIZE])
+/* Read an attribute of what the first length bytes of the device's path lead to. */
+static bool read_attribute(size_t length, const char *name, char value[BLOCK_ATTRIBUTE_SIZE])
 {
-	return kernel_file_read_line(below(path, length, name), value, BLOCK_ATTRIBUTE_SIZE) &&
-		*value;
+	return kernel_file_read_line(below(length, name), value, BLOCK_ATTRIBUTE_SIZE) && *value;
 }
 
-bool block_attribute(const struct block *block, const char *name, char value[BLOCK_ATTRIBUTE_SIZE])
+bool block_attribute(const char *name, char value[BLOCK_ATTRIBUTE_SIZE])
 {
-	return read_attribute(block->path, strlen(block->path), name, value);
+	return read_attribute(strlen(block.path), name, value);
 }
 
 /* Read the attribute that the device itself has, or else the nearest around it; an empty one does
- * not count. Returns how much of path leads to whose it is, or 0 if none has it. */
-static size_t find_attribute(const char *path, const char *name, char value[BLOCK_ATTRIBUTE_SIZE])
+ * not count. Returns how much of its path leads to whose it is, or 0 if none has it. */
+static size_t find_attribute(const char *name, char value[BLOCK_ATTRIBUTE_SIZE])
 {
-	size_t length = strlen(path);
+	size_t length = strlen(block.path);
 
-	while (length > 0 && !read_attribute(path, length, name, value)) {
+	while (length > 0 && !read_attribute(length, name, value)) {
 		do
 			length--;
-		while (path[length] != '/');
+		while (block.path[length] != '/');
 	}
 	return length;
 }
 
+/* ---- The serial number ---- */
+
+static char serial_bytes[DISK_SERIAL_SIZE];
+static struct text serial;
+
 /* Append an attribute as udev's rules do: without blanks at its end. */
-static void put_attribute(struct text *serial, const char *path, const char *name)
+static void put_attribute(const char *name)
 {
 	char value[BLOCK_ATTRIBUTE_SIZE];
 	size_t size;
 
-	if (!find_attribute(path, name, value))
+	if (!find_attribute(name, value))
 		return;
 	size = strlen(value);
 	while (size > 0 && (unsigned char)value[size - 1] <= ' ')
 		size--;
-	if (serial->used > 0)
-		text_put(serial, "_", 1);
-	text_put(serial, value, size);
+	if (serial.used > 0)
+		text_put(&serial, "_", 1);
+	text_put(&serial, value, size);
 }
 
 /* Append a further part of a serial number that a helper of udev's makes, if it is not empty. */
-static void put_part(struct text *serial, const char *name)
+static void put_part(const char *name)
 {
-	size_t before = serial->used;
+	size_t before = serial.used;
 
-	text_put(serial, "_", 1);
-	disk_serial_put(serial, name);
-	if (serial->used == before + 1)
-		serial->bytes[serial->used = before] = '\0';
+	text_put(&serial, "_", 1);
+	disk_serial_put(&serial, name);
+	if (serial.used == before + 1)
+		serial.bytes[serial.used = before] = '\0';
 }
 
 /* usb_id takes a number of the device for none if it has other characters. */
@@ -292,27 +300,18 @@ static bool is_usb_serial(const char *text)
 }
 
 /* Append what usb_id makes of a disk whose vendor and model these are. */
-static void put_usb(struct text *serial, const char *path, const char *vendor, const char *model)
+static void put_usb(const char *vendor, const char *model)
 {
 	char value[BLOCK_ATTRIBUTE_SIZE];
 	unsigned scsi[SCSI_NUMBERS];
-	size_t length = find_attribute(path, "idVendor", value);
+	size_t length = find_attribute("idVendor", value);
 
-	disk_serial_put(serial, vendor);
-	put_part(serial, model);
-	if (read_attribute(path, length, "serial", value) && is_usb_serial(value))
-		put_part(serial, value);
-	if (find_target(path, scsi))
-		text_format(serial, "-%u:%u", scsi[SCSI_TARGET], scsi[SCSI_LUN]);
-}
-
-#define PAGE_SIZE_MAX 512 /* of vital product data: more than scsi_id reads */
-
-static size_t read_page(const char *path, size_t length, const char *name, char *page)
-{
-	ssize_t size = kernel_file_read(below(path, length, name), 0, page, PAGE_SIZE_MAX);
-
-	return size < 0 ? 0 : (size_t)size;
+	disk_serial_put(&serial, vendor);
+	put_part(model);
+	if (read_attribute(length, "serial", value) && is_usb_serial(value))
+		put_part(value);
+	if (find_target(scsi))
+		text_format(&serial, "-%u:%u", scsi[SCSI_TARGET], scsi[SCSI_LUN]);
 }
 
 /* Where ATA's IDENTIFY DEVICE has the serial number and the model, in bytes. */
@@ -323,72 +322,77 @@ static size_t read_page(const char *path, size_t length, const char *name, char 
 #define IDENTITY_MODEL_END 94
 
 /* Ask the driver of an ATA device for what ata_id says of it: of a CD drive sysfs does not tell. */
-static void put_ata(struct text *serial, const char *name)
+static void put_ata(void)
 {
 	char identity[IDENTITY_SIZE];
-	char node[BLOCK_NODE_SIZE];
-	int file;
 
-	block_node(name, node);
-	file = kernel_file_open(node, O_RDONLY);
-	if (file < 0)
+	if (!block_ask(HDIO_GET_IDENTITY, identity))
 		return;
-	if (ioctl(file, HDIO_GET_IDENTITY, identity) == 0) {
-		identity[IDENTITY_SERIAL_END] = '\0';
-		identity[IDENTITY_MODEL_END] = '\0';
-		disk_serial_put(serial, identity + IDENTITY_MODEL);
-		put_part(serial, identity + IDENTITY_SERIAL);
-	}
-	close(file);
+	identity[IDENTITY_SERIAL_END] = '\0';
+	identity[IDENTITY_MODEL_END] = '\0';
+	disk_serial_put(&serial, identity + IDENTITY_MODEL);
+	put_part(identity + IDENTITY_SERIAL);
 }
 
-static void put_scsi(struct text *serial, const struct block *block)
+#define PAGE_SIZE_MAX 512 /* of vital product data: more than scsi_id reads */
+
+static size_t read_page(size_t length, const char *name, char *page)
 {
-	const char *path = block->path;
-	char vendor[BLOCK_ATTRIBUTE_SIZE];
-	char model[BLOCK_ATTRIBUTE_SIZE];
-	char page_83[PAGE_SIZE_MAX];
-	char page_80[PAGE_SIZE_MAX];
-	size_t length = find_attribute(path, "vendor", vendor);
+	ssize_t size = kernel_file_read(below(length, name), 0, page, PAGE_SIZE_MAX);
+
+	return size < 0 ? 0 : (size_t)size;
+}
+
+static void put_scsi(void)
+{
+	static char vendor[BLOCK_ATTRIBUTE_SIZE];
+	static char model[BLOCK_ATTRIBUTE_SIZE];
+	static char page_83[PAGE_SIZE_MAX];
+	static char page_80[PAGE_SIZE_MAX];
+	size_t length = find_attribute("vendor", vendor);
 	const struct scsi_disk disk = {
 		vendor,
 		model,
 		page_83,
-		read_page(path, length, "vpd_pg83", page_83),
+		read_page(length, "vpd_pg83", page_83),
 		page_80,
-		read_page(path, length, "vpd_pg80", page_80),
-		behind(path, "/ata"),
+		read_page(length, "vpd_pg80", page_80),
+		behind("/ata"),
 	};
 
-	read_attribute(path, length, "model", model);
-	if (!behind(path, "/usb")) {
-		disk_serial_put_scsi(serial, &disk);
-		if (disk.is_ata && serial->used == 0)
-			put_ata(serial, block->name);
+	read_attribute(length, "model", model);
+	if (!behind("/usb")) {
+		disk_serial_put_scsi(&serial, &disk);
+		if (disk.is_ata && serial.used == 0)
+			put_ata();
 	} else if (length > 0) {
-		put_usb(serial, path, vendor, model);
+		put_usb(vendor, model);
 	}
 }
 
-static void put_serial(const struct block *block)
+static bool is_named(const char *prefix)
 {
-	char bytes[DISK_SERIAL_SIZE];
-	struct text serial = text_in(bytes, sizeof(bytes));
+	return text_after(block.name, prefix);
+}
+
+static void put_serial(void)
+{
 	const char *allowed = DISK_SERIAL_AS_NAME;
 
-	if (text_after(block->name, "nvme")) {
-		put_attribute(&serial, block->path, "model");
-		put_attribute(&serial, block->path, "serial");
-		put_attribute(&serial, block->path, "nsid");
-	} else if (text_after(block->name, "sd") || text_after(block->name, "sr")) {
-		put_scsi(&serial, block);
-	} else if (text_after(block->name, "vd") || text_after(block->name, "mmcblk")) {
-		put_attribute(&serial, block->path, "serial");
+	serial = text_in(serial_bytes, sizeof(serial_bytes));
+	if (is_named("nvme")) {
+		put_attribute("model");
+		put_attribute("serial");
+		put_attribute("nsid");
+	} else if (is_named("sd") || is_named("sr")) {
+		put_scsi();
+	} else if (is_named("vd") || is_named("mmcblk")) {
+		put_attribute("serial");
 		allowed = DISK_SERIAL_AS_IS;
 	}
-	disk_serial_clean(bytes, allowed);
-	if (*bytes)
-		json_member_text("serial", bytes);
+	disk_serial_clean(serial_bytes, allowed);
+	if (serial.used > 0)
+		json_member_text("serial", serial_bytes);
 }
 
 /* Write members; their names stand behind one another. */
@@ -400,13 +404,12 @@ static void put_numbers(const char *names, const unsigned *numbers, unsigned cou
 	}
 }
 
-void block_put_address(const struct block *block)
+void block_put_address(void)
 {
 	struct address address = {.place = {0}};
 	unsigned ccw[7];
-	const char *at = behind(block->path, "/devices/css");
 
-	find_address(&address, block->path);
+	find_address(&address);
 	json_begin('{');
 	json_put_key("pci-controller");
 	json_begin('{');
@@ -414,10 +417,10 @@ void block_put_address(const struct block *block)
 	json_end('}');
 	json_member_text("bus-type", address.bus_type);
 	put_numbers("bus\0target\0unit", address.place, 3);
-	put_serial(block);
+	put_serial();
 	json_put_key("dev");
-	block_put_node(block->name);
-	if (at && block_scan(at, "x/x.x.x/x.x.x", ccw)) {
+	block_put_node(block.name);
+	if (block_scan(behind("/devices/css"), "x/x.x.x/x.x.x", ccw)) {
 		json_put_key("ccw-address");
 		json_begin('{');
 		ccw[4] = ccw[6];
@@ -427,15 +430,16 @@ void block_put_address(const struct block *block)
 	json_end('}');
 }
 
-#define DEVICE_NUMBER_SIZE 24 /* MAJOR:MINOR */
-#define MINOR_BITS 20	      /* of a device's number in the kernel */
+/* ---- What is below a device ---- */
 
-/* The devices of one answer that were met, by their numbers. What is beyond is met again. */
+#define DEVICE_NUMBER_SIZE 24 /* MAJOR:MINOR */
+
+/* The devices of one answer that were met. What is beyond is met again. */
 #define SEEN_MAX 64
-static uint32_t seen[SEEN_MAX];
+static dev_t seen[SEEN_MAX];
 static unsigned seen_count;
 
-static bool is_new(uint32_t device)
+static bool is_new(dev_t device)
 {
 	for (unsigned i = 0; i < seen_count; i++) {
 		if (seen[i] == device)
@@ -449,43 +453,39 @@ static bool is_new(uint32_t device)
 /* Stacks have a handful of layers: below a thin volume on an encrypted RAID are four. */
 #define DEPTH_MAX 16
 
-/* number is MAJOR:MINOR. */
 static void put_below(const char *number, unsigned depth)
 {
-	struct block block;
-	struct directory slaves;
-	unsigned numbers[2];
+	struct directory folder;
+	const char *slaves = "slaves";
 	const char *slave;
+	dev_t device;
 
-	if (depth == DEPTH_MAX || !block_scan(number, "d:d", numbers) ||
-		!is_new(numbers[0] << MINOR_BITS | numbers[1]) ||
-		!block_find(&block, "/sys/dev/block", number))
+	if (depth == DEPTH_MAX || !parse_device(number, &device) || !is_new(device) ||
+		!block_find(BLOCK_NUMBERS, number))
 		return;
-	if (!block_is_virtual(&block)) {
-		block_put_address(&block);
+	if (!block_is_virtual()) {
+		block_put_address();
 		return;
 	}
-	if (!block_open_slaves(&block, &slaves)) {
+	if (!block_open_folder(&folder, slaves)) {
 		/* Partitions have none of their own. */
-		block.path[block.name - 1 - block.path] = '\0';
-		if (!block_open_slaves(&block, &slaves))
+		slaves = "../slaves";
+		if (!block_open_folder(&folder, slaves))
 			return;
 	}
-	while ((slave = directory_next(&slaves))) {
+	while ((slave = directory_next(&folder))) {
 		char lower[DEVICE_NUMBER_SIZE];
 
-		kernel_file_line(lower, sizeof(lower), "%s/slaves/%s/dev", block.path, slave);
+		kernel_file_line(
+			lower, sizeof(lower), BLOCK_NUMBERS "/%s/%s/%s/dev", number, slaves, slave);
 		put_below(lower, depth + 1);
 	}
-	directory_close(&slaves);
+	directory_close(&folder);
 }
 
-void block_put_addresses(unsigned major, unsigned minor)
+void block_put_addresses(const char *number)
 {
-	char number[DEVICE_NUMBER_SIZE];
-
 	seen_count = 0;
-	text_print(number, sizeof(number), "%u:%u", major, minor);
 	json_begin('[');
 	put_below(number, 0);
 	json_end(']');

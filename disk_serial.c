@@ -117,18 +117,16 @@ static void put_name(struct text *raw, const char *header, const char *end, bool
 	const char *name = header + HEADER_SIZE;
 
 	for (size_t left = size_of(header, (size_t)(end - header)); left > 0; left--, name++) {
-		if (binary) {
-			text_put(raw, &"0123456789abcdef"[(uint8_t)*name >> 4], 1);
-			text_put(raw, &"0123456789abcdef"[*name & 0x0F], 1);
-		} else {
+		if (binary)
+			text_put_hex(raw, (uint8_t)*name, 2);
+		else
 			text_put(raw, name, 1);
-		}
 	}
 }
 
 void disk_serial_put_scsi(struct text *serial, const struct scsi_disk *disk)
 {
-	char bytes[DISK_SERIAL_SIZE];
+	static char bytes[DISK_SERIAL_SIZE];
 	struct text raw = text_in(bytes, sizeof(bytes));
 	const char *vendor = disk->vendor;
 	const char *model = disk->model;

@@ -15,6 +15,7 @@
 #include "kernel_file.h"
 #include "log.h"
 #include "mounts.h"
+#include "open_error.h"
 #include "options.h"
 #include "state.h"
 #include "text.h"
@@ -27,10 +28,7 @@ char freeze_error[PATH_MAX + 256];
 
 /* ---- The state that outlives the agent ---- */
 
-static void put_flag_path(char path[PATH_MAX])
-{
-	text_print(path, PATH_MAX, "%s/" STATE_FROZEN_FILE, options.state_dir);
-}
+static char flag_path[PATH_MAX];
 
 /* Of a disk's state folder, a flag of before the last boot means nothing. */
 static bool read_boot_id(char id[BOOT_ID_SIZE])
@@ -40,35 +38,30 @@ static bool read_boot_id(char id[BOOT_ID_SIZE])
 
 void freeze_resume(void)
 {
-	char path[PATH_MAX];
 	char flag[BOOT_ID_SIZE];
 	char id[BOOT_ID_SIZE];
 
-	put_flag_path(path);
-	state_frozen = kernel_file_read(path, O_NOFOLLOW, flag, BOOT_ID_SIZE) > 0 &&
+	text_print(flag_path, sizeof(flag_path), "%s/" STATE_FROZEN_FILE, options.state_dir);
+	state_frozen = kernel_file_read(flag_path, O_NOFOLLOW, flag, BOOT_ID_SIZE) > 0 &&
 		read_boot_id(id) && text_equals(flag, id);
 }
 
 /* Where nothing can be kept, an agent that is started again has to be told to thaw. */
 static void put_flag(void)
 {
-	char path[PATH_MAX];
 	char id[BOOT_ID_SIZE];
 	int file;
 
 	read_boot_id(id);
-	put_flag_path(path);
-	file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	file = open(flag_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+		0600);
 	(void)write(file, id, strlen(id));
 	close(file);
 }
 
 static void remove_flag(void)
 {
-	char path[PATH_MAX];
-
-	put_flag_path(path);
-	(void)unlink(path);
+	(void)unlink(flag_path);
 }
 
 /* ---- In the child ---- */
@@ -124,7 +117,7 @@ static int fail_to_freeze(int report, int file)
 
 static int fail_to_read(int report)
 {
-	return child_fail(report, "failed to read the table of mounts: %s", error_text(errno));
+	return child_fail(report, OPEN_ERROR, MOUNTS_FILE, error_text(errno));
 }
 
 static int finish(int report)

@@ -1,10 +1,8 @@
 #include "hotplug.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "ascending.h"
 #include "child.h"
@@ -16,26 +14,17 @@
 #define SWITCH_LIMIT_MS 120000
 
 static const struct hotplug *plug;
-static char path[96]; /* of our own names and a number */
+char hotplug_path[HOTPLUG_PATH_SIZE];
 static char line[16]; /* of a file there */
 static const char *wanted;
 
-static bool has_folder(void)
-{
-	int file = kernel_file_open(path, O_DIRECTORY);
-
-	if (file >= 0)
-		close(file);
-	return file >= 0;
-}
-
-/* Set path to a file of one, and read its line. */
+/* Set hotplug_path to a file of one, and read its line. */
 static bool read_file(uint64_t number, const char *name)
 {
 	/* As signed, which is how QEMU's agent words it where a request has no such number. */
-	text_print(path, sizeof(path), "/sys/devices/system/%s/%s%lld/%s", plug->kind, plug->kind,
-		(long long)number, name);
-	return kernel_file_read_line(path, line, sizeof(line));
+	text_print(hotplug_path, sizeof(hotplug_path), "/sys/devices/system/%s/%s%lld/%s",
+		plug->kind, plug->kind, (long long)number, name);
+	return kernel_file_read_line(hotplug_path, line, sizeof(line));
 }
 
 static bool is_on(void)
@@ -43,13 +32,16 @@ static bool is_on(void)
 	return text_after(line, plug->states[1]);
 }
 
+static bool found; /* a folder for the kind */
+
 static void find(void)
 {
 	struct directory folder;
 	const char *name;
 
-	text_print(path, sizeof(path), "/sys/devices/system/%s", plug->kind);
-	if (!directory_open(&folder, path))
+	text_print(hotplug_path, sizeof(hotplug_path), "/sys/devices/system/%s", plug->kind);
+	found = directory_open(&folder, hotplug_path);
+	if (!found)
 		return;
 	while ((name = directory_next(&folder))) {
 		uint64_t number;
@@ -77,19 +69,16 @@ static void put(uint64_t number)
 bool hotplug_put(const struct hotplug *hotplug)
 {
 	plug = hotplug;
-	text_print(path, sizeof(path), "/sys/devices/system/%s", plug->kind);
-	if (!has_folder())
-		return false;
 	json_begin('[');
 	ascending_each(find, put);
 	json_end(']');
-	return true;
+	return found;
 }
 
 static int write_state(int report)
 {
 	(void)report;
-	return kernel_file_write(path, wanted) ? 0 : errno;
+	return kernel_file_write(hotplug_path, wanted) ? 0 : errno;
 }
 
 enum hotplug_outcome hotplug_switch(
@@ -99,20 +88,18 @@ enum hotplug_outcome hotplug_switch(
 		.work = write_state, .output = line, .output_size = 1, .limit_ms = SWITCH_LIMIT_MS};
 	const struct json_token *id = json_member(item, hotplug->id, strlen(hotplug->id));
 	bool on = json_member(item, "online", 6)->type == JSON_TRUE;
-	int64_t negative = 0;
 	int status;
 	int error;
 
 	plug = hotplug;
-	if (!json_uint(id, number)) {
-		(void)json_int(id, &negative);
-		*number = (uint64_t)negative;
-	}
+	if (!json_int(id, (int64_t *)number))
+		(void)json_uint(id, number);
 	if (!read_file(*number, plug->file)) {
 		if (errno != ENOENT)
 			return HOTPLUG_FAILED;
+		/* Its folder is none to be read, where it is there. */
 		(void)read_file(*number, "");
-		if (!has_folder())
+		if (errno == ENOENT)
 			return HOTPLUG_MISSING;
 		errno = ENOENT;
 		return on ? HOTPLUG_DONE : HOTPLUG_FIXED;

@@ -9,6 +9,11 @@
 
 #include "json.h"
 
+#define HOTPLUG_PATH_SIZE 96 /* of our own names and a number */
+
+/* What was looked at last: where something failed. */
+extern char hotplug_path[HOTPLUG_PATH_SIZE];
+
 struct hotplug {
 	char kind[8];
 	char id[12];	    /* what the protocol calls its number */
@@ -24,8 +29,7 @@ enum hotplug_outcome {
 	HOTPLUG_FIXED,	 /* it has no file, so it is on and stays so */
 };
 
-/* Write all as an array, in ascending order. False, with errno and nothing written, if there is no
- * folder for that kind. */
+/* Write all as an array, in ascending order. False, with errno, if that kind has no folder. */
 bool hotplug_put(const struct hotplug *hotplug);
 
 /* Switch one on or off, as item of a request says, unless it is so already; *number is its number.

@@ -73,6 +73,19 @@ void lines_close(struct lines *lines)
 	scratch_release(SCRATCH_SIZE);
 }
 
+bool lines_each(const char *path, void (*visit)(char *line))
+{
+	struct lines lines;
+	char *line;
+
+	if (!lines_open(&lines, path, 0))
+		return false;
+	while ((line = lines_next(&lines)))
+		visit(line);
+	lines_close(&lines);
+	return true;
+}
+
 char *lines_word(char **rest)
 {
 	char *word = *rest + strspn(*rest, " \t");

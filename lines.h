@@ -23,6 +23,9 @@ char *lines_next(struct lines *lines);
 
 void lines_close(struct lines *lines);
 
+/* Call visit for each line of the file at path. False, with errno, if it cannot be opened. */
+bool lines_each(const char *path, void (*visit)(char *line));
+
 /* Cut the next word off the text at *rest, which then is what follows; blanks (spaces and tabs)
  * stand between words. The word is ended by a NUL; behind the last it is "". */
 char *lines_word(char **rest);

@@ -36,20 +36,19 @@ static char *unescape(char *text)
 
 bool mount_parse(char *line, struct mount *mount)
 {
-	const char *device;
+	enum { DEVICE = 2, POINT = 4, WORDS };
+	char *words[WORDS];
 	const char *word;
 
-	(void)lines_word(&line);
-	(void)lines_word(&line);
-	device = lines_word(&line);
-	(void)lines_word(&line);
-	mount->point = unescape(lines_word(&line));
+	for (unsigned i = 0; i < WORDS; i++)
+		words[i] = lines_word(&line);
+	mount->point = unescape(words[POINT]);
 	do
 		word = lines_word(&line);
 	while (*word != '\0' && !text_equals(word, "-"));
 	mount->type = lines_word(&line);
 	mount->source = unescape(lines_word(&line));
-	return *mount->type != '\0' && parse_device(device, &mount->device);
+	return *mount->type != '\0' && parse_device(words[DEVICE], &mount->device);
 }
 
 bool mount_is_btrfs(const struct mount *mount)
@@ -57,23 +56,25 @@ bool mount_is_btrfs(const struct mount *mount)
 	return text_equals(mount->type, "btrfs");
 }
 
-bool mounts_walk(void (*visit)(const struct mount *mount))
+static void (*visitor)(const struct mount *mount);
+
+static void take_line(char *line)
 {
 	struct mount mount;
-	struct lines lines;
-	char *line;
 
-	if (!lines_open(&lines, "/proc/self/mountinfo", 0))
-		return false;
+	if (mount_parse(line, &mount) && (major(mount.device) != 0 || mount_is_btrfs(&mount)))
+		visitor(&mount);
+}
+
+bool mounts_walk(void (*visit)(const struct mount *mount))
+{
+	bool read;
+
+	visitor = visit;
 	device_count = 0;
-	while ((line = lines_next(&lines))) {
-		if (mount_parse(line, &mount) &&
-			(major(mount.device) != 0 || mount_is_btrfs(&mount)))
-			visit(&mount);
-	}
-	lines_close(&lines);
+	read = lines_each(MOUNTS_FILE, take_line);
 	pages_release(devices, device_count * sizeof(devices[0]));
-	return true;
+	return read;
 }
 
 /* The kernel's own form of a device's number has no more bits. */

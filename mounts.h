@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#define MOUNTS_FILE "/proc/self/mountinfo"
+
 struct mount {
 	dev_t device; /* of btrfs none that there is, but the same for each mount of it */
 	char *point;

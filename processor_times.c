@@ -1,8 +1,8 @@
 #include "processor_times.h"
 
 #include <stdint.h>
-#include <string.h>
 
+#include "figures.h"
 #include "json.h"
 #include "lines.h"
 #include "text.h"
@@ -28,20 +28,13 @@ static void put_line(char *line)
 		return;
 	json_begin('{');
 	json_member_text("type", "linux");
-	for (unsigned i = 0; i < count; i++, name += strlen(name) + 1)
-		json_member_uint(name, i == 0 ? figures[i] : figures[i] * TICK_MS);
+	for (unsigned i = 1; i < count; i++)
+		figures[i] *= TICK_MS;
+	figures_put(name, figures, count);
 	json_end('}');
 }
 
 bool processor_times_put(const char *path)
 {
-	struct lines lines;
-	char *line;
-
-	if (!lines_open(&lines, path, 0))
-		return false;
-	while ((line = lines_next(&lines)))
-		put_line(line);
-	lines_close(&lines);
-	return true;
+	return lines_each(path, put_line);
 }

@@ -79,12 +79,14 @@ static bool read_field(char kind, struct field *field)
 	return true;
 }
 
+static unsigned table_version; /* of IP */
+
 /* A line of a table; the heading, and what is none, is left out. */
-static void put_row(char *line, unsigned version)
+static void put_row(char *line)
 {
-	struct field fields[COLUMNS_MAX];
+	static struct field fields[COLUMNS_MAX];
 	struct field *field = fields;
-	const char *columns = version == 4 ? columns_ipv4 : columns_ipv6;
+	const char *columns = table_version == 4 ? columns_ipv4 : columns_ipv6;
 
 	for (const char *column = columns; *column; column += strlen(column) + 1) {
 		field->word = lines_word(&line);
@@ -92,7 +94,7 @@ static void put_row(char *line, unsigned version)
 			return;
 	}
 	json_begin('{');
-	json_member_uint("version", version);
+	json_member_uint("version", table_version);
 	field = fields;
 	for (const char *column = columns; *column; column += strlen(column) + 1, field++) {
 		json_put_key(column + 1);
@@ -106,13 +108,6 @@ static void put_row(char *line, unsigned version)
 
 bool route_table_put(const char *path, unsigned version)
 {
-	struct lines lines;
-	char *line;
-
-	if (!lines_open(&lines, path, 0))
-		return false;
-	while ((line = lines_next(&lines)))
-		put_row(line, version);
-	lines_close(&lines);
-	return true;
+	table_version = version;
+	return lines_each(path, put_row);
 }

@@ -41,6 +41,16 @@ void text_format(struct text *text, const char *format, ...)
 	va_end(values);
 }
 
+void text_put_hex(struct text *text, unsigned value, unsigned digits)
+{
+	for (unsigned digit = 4; digit-- > 0;) {
+		unsigned left = value >> digit * 4;
+
+		if (left > 0 || digit < digits)
+			text_put(text, &"0123456789abcdef"[left & 15], 1);
+	}
+}
+
 bool text_print(char *buffer, size_t size, const char *format, ...)
 {
 	struct text text = text_in(buffer, size);

@@ -28,6 +28,9 @@ void text_put(struct text *text, const char *bytes, size_t size);
 void text_format(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_vformat(struct text *text, const char *format, va_list values);
 
+/* Append a number of 16 bits in hexadecimal, with this many digits at least. */
+void text_put_hex(struct text *text, unsigned value, unsigned digits);
+
 /* One call: build buffer from format. Returns false if it was cut. */
 bool text_print(char *buffer, size_t size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -1,19 +1,16 @@
 /* The disks: what there is, how it is attached, and what was read and written.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <linux/nvme_ioctl.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "block.h"
 #include "commands.h"
 #include "directory.h"
-#include "error_text.h"
+#include "figures.h"
 #include "lines.h"
+#include "open_error.h"
 #include "text.h"
 
 /* NVM Express Base Specification 2.0: 5.16, Get Log Page, and 5.16.1.3, SMART /
@@ -24,7 +21,7 @@
 #define NVME_ALL_NAMESPACES UINT32_MAX
 #define SMART_SIZE 512
 
-static uint64_t little_endian(const uint8_t *bytes, unsigned size)
+__attribute__((noinline)) static uint64_t little_endian(const uint8_t *bytes, unsigned size)
 {
 	uint64_t value = 0;
 
@@ -33,7 +30,7 @@ static uint64_t little_endian(const uint8_t *bytes, unsigned size)
 	return value;
 }
 
-static bool read_smart(const char *name, uint8_t log[SMART_SIZE])
+static bool read_smart(uint8_t log[SMART_SIZE])
 {
 	struct nvme_passthru_cmd command = {
 		.opcode = NVME_GET_LOG_PAGE,
@@ -42,18 +39,8 @@ static bool read_smart(const char *name, uint8_t log[SMART_SIZE])
 		.data_len = SMART_SIZE,
 		.cdw10 = NVME_LOG_SMART | NVME_LOG_RETAIN_EVENT | (SMART_SIZE / 4 - 1) << 16,
 	};
-	char node[BLOCK_NODE_SIZE];
-	bool done = false;
-	int file;
 
-	block_node(name, node);
-	file = open(node, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (file >= 0) {
-		/* The C libraries do not agree on the type of ioctl's request. */
-		done = syscall(SYS_ioctl, file, NVME_IOCTL_ADMIN_CMD, &command) == 0;
-		close(file);
-	}
-	return done;
+	return block_ask(NVME_IOCTL_ADMIN_CMD, &command);
 }
 
 /* A value of 16 bytes, as clients want it. */
@@ -67,7 +54,7 @@ static void put_halves(const char *name, const uint8_t *bytes)
 	}
 }
 
-static void put_smart(const char *disk)
+static void put_smart(void)
 {
 	/* The values of the log in their order, each after how many bytes it has. */
 	static const char values[] =
@@ -80,7 +67,7 @@ static void put_smart(const char *disk)
 	uint8_t log[SMART_SIZE];
 	const uint8_t *at = log;
 
-	if (!text_after(disk, "nvme") || !read_smart(disk, log))
+	if (!text_after(block.name, "nvme") || !read_smart(log))
 		return;
 	json_put_key("smart");
 	json_begin('{');
@@ -107,27 +94,26 @@ static void begin_row(const char *name, bool partition)
 	json_begin('[');
 }
 
-static void put_disk(const struct block *block)
+static void put_disk(void)
 {
-	struct directory slaves;
+	static struct directory slaves;
 	const char *slave;
-	char alias[BLOCK_ATTRIBUTE_SIZE]; /* which is the most that the device mapper
-					     allows */
+	char alias[BLOCK_ATTRIBUTE_SIZE]; /* which is the most that the device mapper allows */
 
-	begin_row(block->name, false);
-	if (block_open_slaves(block, &slaves)) {
+	begin_row(block.name, false);
+	if (block_open_folder(&slaves, "slaves")) {
 		while ((slave = directory_next(&slaves)))
 			block_put_node(slave);
 		directory_close(&slaves);
 	}
 	json_end(']');
-	if (block_attribute(block, "dm/name", alias))
+	if (block_attribute("dm/name", alias))
 		json_member_text("alias", alias);
-	if (!block_is_virtual(block)) {
+	if (!block_is_virtual()) {
 		json_put_key("address");
-		block_put_address(block);
+		block_put_address();
 	}
-	put_smart(block->name);
+	put_smart();
 	json_end('}');
 }
 
@@ -142,50 +128,42 @@ static bool is_partition(const char *name, const char *disk)
 	return number && *number >= '0' && *number <= '9';
 }
 
-static void put_partitions(const struct block *block)
+static void put_partitions(void)
 {
-	struct directory folder;
+	static struct directory folder;
 	const char *name;
 
-	if (!directory_open(&folder, block->path))
+	if (!block_open_folder(&folder, ""))
 		return;
 	while ((name = directory_next(&folder))) {
-		if (!is_partition(name, block->name))
+		if (!is_partition(name, block.name))
 			continue;
 		begin_row(name, true);
-		block_put_node(block->name);
+		block_put_node(block.name);
 		json_end(']');
 		json_end('}');
 	}
 	directory_close(&folder);
 }
 
-static void fail_to_open(struct request *request, const char *path)
-{
-	reply_error(request, "failed to open %s: %s", path, error_text(errno));
-}
-
 static void get_disks(struct request *request)
 {
-	struct directory folder;
-	struct block block;
+	static struct directory folder;
 	const char *name;
 	char value[BLOCK_ATTRIBUTE_SIZE];
 
-	if (!directory_open(&folder, "/sys/block")) {
-		fail_to_open(request, "/sys/block");
+	if (!directory_open(&folder, BLOCK_NAMES)) {
+		reply_open_error(request, BLOCK_NAMES);
 		return;
 	}
 	json_begin('[');
 	while ((name = directory_next(&folder))) {
-		/* A path to a disk that has several is hidden: it has neither number nor
-		 * node. */
-		if (!block_find(&block, "/sys/block", name) ||
-			!block_attribute(&block, "dev", value) ||
-			!block_attribute(&block, "size", value) || text_equals(value, "0"))
+		/* A path to a disk that has several is hidden: it has neither number nor node. */
+		if (!block_find(BLOCK_NAMES, name) || !block_attribute("dev", value) ||
+			!block_attribute("size", value) || text_equals(value, "0"))
 			continue;
-		put_disk(&block);
-		put_partitions(&block);
+		put_disk();
+		put_partitions();
 	}
 	json_end(']');
 	directory_close(&folder);
@@ -199,9 +177,7 @@ static const char columns[] = "read-ios\0read-merges\0read-sectors\0read-ticks\0
 			      "discard-ios\0discard-merges\0discard-sectors\0discard-ticks\0"
 			      "flush-ios\0flush-ticks\0";
 #define COLUMNS_MAX 17
-/* Partitions had no more before Linux 2.6.25. */
-static const char few_columns[] = "read-ios\0read-sectors\0write-ios\0write-sectors\0";
-#define FEW_COLUMNS 4
+#define COLUMNS_MIN 11 /* since Linux 2.6.25 */
 /* Before them are major and minor number and the name. */
 #define NAME_AT 2
 #define STATS_AT 3
@@ -221,7 +197,7 @@ static void put_stats(char *line)
 			break;
 		count++;
 	}
-	if (count < STATS_AT + FEW_COLUMNS)
+	if (count < STATS_AT + COLUMNS_MIN)
 		return;
 	json_begin('{');
 	json_member_text("name", name);
@@ -229,11 +205,7 @@ static void put_stats(char *line)
 	json_member_uint("minor", values[1]);
 	json_put_key("stats");
 	json_begin('{');
-	name = count == STATS_AT + FEW_COLUMNS ? few_columns : columns;
-	for (unsigned at = STATS_AT; at < count; at++) {
-		json_member_uint(name, values[at]);
-		name += strlen(name) + 1;
-	}
+	figures_put(columns, values + STATS_AT, count - STATS_AT);
 	json_end('}');
 	json_end('}');
 }
@@ -241,18 +213,12 @@ static void put_stats(char *line)
 static void get_diskstats(struct request *request)
 {
 	static const char path[] = "/proc/diskstats";
-	struct lines lines;
-	char *line;
 
-	if (!lines_open(&lines, path, 0)) {
-		fail_to_open(request, path);
-		return;
-	}
 	json_begin('[');
-	while ((line = lines_next(&lines)))
-		put_stats(line);
-	json_end(']');
-	lines_close(&lines);
+	if (lines_each(path, put_stats))
+		json_end(']');
+	else
+		reply_open_error(request, path);
 }
 
 COMMANDS = {

@@ -17,6 +17,7 @@
 #include "freeze.h"
 #include "kernel_file.h"
 #include "mounts.h"
+#include "open_error.h"
 #include "state.h"
 #include "text.h"
 
@@ -33,7 +34,7 @@ static bool put_rows(struct request *request, void (*visit)(const struct mount *
 {
 	json_begin('[');
 	if (!mounts_walk(visit)) {
-		reply_error(request, "failed to read the table of mounts: %s", error_text(errno));
+		reply_open_error(request, MOUNTS_FILE);
 		return false;
 	}
 	json_end(']');
@@ -50,20 +51,6 @@ static dev_t block_device(const struct mount *mount)
 		S_ISBLK(status.st_mode))
 		return status.st_rdev;
 	return mount->device;
-}
-
-static void put_name(dev_t device)
-{
-	char number[32];
-	char path[64];
-	char link[512]; /* of sysfs: a device's place in the tree of buses */
-	const char *name;
-
-	text_print(number, sizeof(number), "%u:%u", major(device), minor(device));
-	text_print(path, sizeof(path), "/sys/dev/block/%s", number);
-	kernel_file_link(path, link, sizeof(link));
-	name = strrchr(link, '/');
-	json_member_text("name", name ? name + 1 : number);
 }
 
 static void put_usage(const char *path)
@@ -84,17 +71,19 @@ static void put_usage(const char *path)
 static void put_filesystem(const struct mount *mount)
 {
 	dev_t device;
+	char number[32];
 
 	if (!is_first(mount))
 		return;
 	device = block_device(mount);
+	text_print(number, sizeof(number), "%u:%u", major(device), minor(device));
 	json_begin('{');
-	put_name(device);
+	json_member_text("name", block_find(BLOCK_NUMBERS, number) ? block.name : number);
 	json_member_text("mountpoint", mount->point);
 	json_member_text("type", mount->type);
 	put_usage(mount->point);
 	json_put_key("disk");
-	block_put_addresses(major(device), minor(device));
+	block_put_addresses(number);
 	json_end('}');
 }
 

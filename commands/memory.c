@@ -3,23 +3,20 @@
 #include <stdint.h>
 
 #include "commands.h"
-#include "error_text.h"
 #include "hotplug.h"
 #include "kernel_file.h"
+#include "open_error.h"
 #include "text.h"
+
+#define FOLDER "/sys/devices/system/memory/"
 
 static const struct hotplug memory = {
 	"memory", "phys-index", "state", {"offline", "online"}, "removable"};
 
 static void get_blocks(struct request *request)
 {
-	if (hotplug_put(&memory))
-		return;
-	json_begin('[');
-	json_end(']');
-	if (errno != ENOENT)
-		reply_error(request, "Can't open directory\"/sys/devices/system/memory/\": %s",
-			error_text(errno));
+	if (!hotplug_put(&memory) && errno != ENOENT)
+		reply_open_error(request, FOLDER);
 }
 
 /* In bytes; 0, with errno, where memory comes in no blocks. */
@@ -28,8 +25,7 @@ static uint64_t read_block_size(void)
 	char line[24];
 	uint64_t size = 0;
 
-	if (kernel_file_read_line(
-		    "/sys/devices/system/memory/block_size_bytes", line, sizeof(line)))
+	if (kernel_file_read_line(FOLDER "block_size_bytes", line, sizeof(line)))
 		parse_hex(line, NULL, &size);
 	return size;
 }
@@ -39,8 +35,7 @@ static void get_block_info(struct request *request)
 	uint64_t size = read_block_size();
 
 	if (size == 0) {
-		reply_error(
-			request, "open(\"/sys/devices/system/memory/\"): %s", error_text(errno));
+		reply_open_error(request, FOLDER);
 		return;
 	}
 	json_begin('{');

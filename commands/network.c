@@ -3,7 +3,6 @@
 #include <net/if.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <linux/if_arp.h>
@@ -13,7 +12,9 @@
 #include "ascending.h"
 #include "commands.h"
 #include "error_text.h"
+#include "figures.h"
 #include "netlink.h"
+#include "open_error.h"
 #include "route_table.h"
 #include "scratch.h"
 
@@ -88,9 +89,8 @@ static void take_address(const struct nlmsghdr *message)
 
 	if (size == 0)
 		value = netlink_attribute(message, sizeof(*address), IFA_ADDRESS, &size);
-	if (address->ifa_index != interface.index ||
-		address->ifa_family != (size == 4 ? AF_INET : AF_INET6) ||
-		(size != 4 && size != 16))
+	/* Of other families addresses are shorter. */
+	if (address->ifa_index != interface.index || (size != 4 && size != 16))
 		return;
 	interface.seen++;
 	if (text_equals(alias, interface.name))
@@ -116,9 +116,9 @@ static void take_address(const struct nlmsghdr *message)
 static void put_statistics(const struct nlmsghdr *message)
 {
 	/* In the order of struct rtnl_link_stats64. */
-	static const char names[][12] = {"rx-packets", "tx-packets", "rx-bytes", "tx-bytes",
-		"rx-errs", "tx-errs", "rx-dropped", "tx-dropped"};
-	enum { RX_DROPPED = 6, RX_MISSED = 15, FIGURES = 16 };
+	static const char names[] = "rx-packets\0tx-packets\0rx-bytes\0tx-bytes\0"
+				    "rx-errs\0tx-errs\0rx-dropped\0tx-dropped";
+	enum { RX_DROPPED = 6, TOLD = 8, RX_MISSED = 15, FIGURES = 16 };
 	uint64_t figures[FIGURES];
 	size_t size;
 	const void *value =
@@ -131,8 +131,7 @@ static void put_statistics(const struct nlmsghdr *message)
 	figures[RX_DROPPED] += figures[RX_MISSED];
 	json_put_key("statistics");
 	json_begin('{');
-	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		json_member_uint(names[i], figures[i]);
+	figures_put(names, figures, TOLD);
 	json_end('}');
 }
 
@@ -240,9 +239,11 @@ static void get_interfaces(struct request *request)
 
 static void get_routes(struct request *request)
 {
+	static const char ipv4_table[] = "/proc/net/route";
+
 	json_begin('[');
-	if (!route_table_put("/proc/net/route", 4)) {
-		reply_error(request, "open(\"/proc/net/route\"): %s", error_text(errno));
+	if (!route_table_put(ipv4_table, 4)) {
+		reply_open_error(request, ipv4_table);
 		return;
 	}
 	/* A kernel may do without IPv6. */

@@ -1,11 +1,10 @@
 /* The processors: which there are, switching them, and how busy they are. */
-#include <errno.h>
 #include <stdint.h>
 #include <sys/sysinfo.h>
 
 #include "commands.h"
-#include "error_text.h"
 #include "hotplug.h"
+#include "open_error.h"
 #include "processor_times.h"
 
 static const struct hotplug processor = {"cpu", "logical-id", "online", {"0", "1"}, ""};
@@ -13,17 +12,11 @@ static const struct hotplug processor = {"cpu", "logical-id", "online", {"0", "1
 static void get_processors(struct request *request)
 {
 	if (!hotplug_put(&processor))
-		reply_error(request, "failed to list entries: /sys/devices/system/cpu: %s",
-			error_text(errno));
+		reply_open_error(request, hotplug_path);
 }
 
 static void set_processors(struct request *request)
 {
-	/* In the order of enum hotplug_outcome. */
-	static const char *const faults[] = {NULL,
-		"pwrite(\"/sys/devices/system/cpu/cpu%lld/online\"): %s",
-		"open(\"/sys/devices/system/cpu/cpu%lld/\"): %s",
-		"logical processor #%lld can't be offlined"};
 	struct json_token *list = request->arguments[0];
 	enum hotplug_outcome outcome = HOTPLUG_DONE;
 	int64_t done = -1;
@@ -37,17 +30,22 @@ static void set_processors(struct request *request)
 	}
 	if (outcome == HOTPLUG_DONE || done > 0)
 		json_put_int(done);
+	else if (outcome == HOTPLUG_FIXED)
+		reply_error(
+			request, "logical processor #%lld can't be offlined", (long long)number);
 	else
-		reply_error(request, faults[outcome], (long long)number, error_text(errno));
+		reply_open_error(request, hotplug_path);
 }
 
 static void get_statistics(struct request *request)
 {
+	static const char path[] = "/proc/stat";
+
 	json_begin('[');
-	if (processor_times_put("/proc/stat"))
+	if (processor_times_put(path))
 		json_end(']');
 	else
-		reply_error(request, "open(\"/proc/stat\"): %s", error_text(errno));
+		reply_open_error(request, path);
 }
 
 #define KERNEL_LOAD_SHIFT 11
