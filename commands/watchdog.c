@@ -105,7 +105,8 @@ static void set_timeout(struct request *request)
 		if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
 			reply_error(request, "this feature or command is not currently supported");
 		else
-			reply_error(request, "failed to set watchdog timeout: %s", error_text(errno));
+			reply_error(
+				request, "failed to set watchdog timeout: %s", error_text(errno));
 		if (!was_armed)
 			(void)disarm();
 	}
