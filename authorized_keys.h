@@ -9,10 +9,10 @@
 #include "json.h"
 #include "passwd_line.h"
 
-/* Open the file for reading. Returns the descriptor, or -1 with errno. */
-int keys_open(const struct account *account);
+/* Read the file, into the scratch buffer. False, with errno, if it cannot. */
+bool keys_get(const struct account *account, struct text *text);
 
-/* Add keys (an array of strings as keys_filter has them) to the file, which is made if it is not
+/* Add keys (an array of strings as keys_add has them) to the file, which is made if it is not
  * there, each once and only if it is not there; or remove them. With reset, all others go before
  * that. To be called in a child (child.h) that ends then: it gives up its rights. Returns 0 or
  * errno. */

@@ -1,117 +1,61 @@
 #include "keys_text.h"
 
 #include <string.h>
-#include <sys/types.h>
-#include <unistd.h>
 
-#include "scratch.h"
+#include "keyfile.h"
 
-static bool is_blank(char byte)
+void keys_read(const struct text *text, void (*put)(const char *key, size_t size))
 {
-	return byte == ' ' || byte == '\t' || byte == '\r';
-}
+	const char *end = text->bytes + text->used;
+	const char *stop;
 
-/* Hand over a line, or the next piece of it. */
-static void read_piece(const struct keys_reader *reader, const char *at, const char *end,
-	bool is_first, bool is_last)
-{
-	static bool is_key;
+	for (const char *at = text->bytes; at < end; at = stop + 1) {
+		const char *last;
 
-	if (is_first) {
-		while (at < end && is_blank(*at))
-			at++;
-		is_key = at < end && *at != '#';
-		if (is_key)
-			reader->begun();
-	}
-	while (is_last && end > at && is_blank(end[-1]))
-		end--;
-	if (is_key && end > at)
-		reader->put(at, (size_t)(end - at));
-	if (is_key && is_last)
-		reader->ended();
-}
-
-void keys_read(int file, const struct keys_reader *reader)
-{
-	size_t filled = 0;
-	bool is_first = true;
-	ssize_t count;
-
-	do {
-		const char *at = scratch;
-		const char *end;
-
-		count = read(file, scratch + filled, SCRATCH_SIZE - filled);
-		filled += count > 0 ? (size_t)count : 0;
-		while ((end = memchr(at, '\n', (size_t)(scratch + filled - at)))) {
-			read_piece(reader, at, end, is_first, true);
-			is_first = true;
-			at = end + 1;
-		}
-		end = scratch + filled;
-		if (count <= 0 && (at < end || !is_first)) {
-			read_piece(reader, at, end, is_first, true);
-		} else if (at == scratch && filled == SCRATCH_SIZE) {
-			read_piece(reader, at, end, is_first, false);
-			is_first = false;
-			at = end;
-		}
-		filled = (size_t)(end - at);
-		memmove(scratch, at, filled);
-	} while (count > 0);
-	scratch_release(SCRATCH_SIZE);
-}
-
-/* Does the line still begin a key with this byte behind what is held? A NUL stands for its end. */
-static bool follow_key(struct keys_filter *filter, char byte)
-{
-	const char *line = filter->count > 0 ? filter->keys[filter->key].text : NULL;
-
-	for (size_t i = filter->key; i < filter->count; i++) {
-		const struct json_token *key = &filter->keys[i];
-
-		/* What is held is known to begin the key it was compared with. */
-		if (key->size >= filter->held && key->text[filter->held] == byte &&
-			(i == filter->key || memcmp(key->text, line, filter->held) == 0)) {
-			filter->key = i;
-			return true;
-		}
-	}
-	return false;
-}
-
-static void filter_put(const struct keys_filter *filter, const char *bytes, size_t size)
-{
-	if (filter->put && size > 0)
-		filter->put(filter->to, bytes, size);
-}
-
-void keys_filter_bytes(struct keys_filter *filter, const char *bytes, size_t size)
-{
-	for (; size > 0; size--, bytes++) {
-		bool ends = *bytes == '\n';
-
-		if (!filter->copying && *bytes != '\0' &&
-			follow_key(filter, ends ? '\0' : *bytes)) {
-			filter->dropped += ends;
-			filter->held++;
-		} else {
-			if (!filter->copying && filter->held > 0)
-				filter_put(filter, filter->keys[filter->key].text, filter->held);
-			filter_put(filter, bytes, 1);
-			filter->held = 1;
-			filter->copying = true;
-		}
-		if (ends) {
-			filter->key = filter->held = 0;
-			filter->copying = false;
-		}
+		stop = memchr(at, '\n', (size_t)(end - at));
+		if (!stop)
+			stop = end;
+		at = keyfile_skip_space(at);
+		last = stop;
+		while (last > at && strchr(KEYFILE_SPACE, last[-1]))
+			last--;
+		if (last > at && *at != '#')
+			put(at, (size_t)(last - at));
 	}
 }
 
-void keys_filter_end(struct keys_filter *filter)
+/* The line, from at on, that equals key, or NULL. */
+static char *find_line(const struct text *text, char *at, const struct json_token *key)
 {
-	if (filter->held > 0)
-		keys_filter_bytes(filter, "\n", 1);
+	char *end = text->bytes + text->used;
+
+	while (at < end) {
+		char *stop = memchr(at, '\n', (size_t)(end - at));
+
+		if (text_is(at, (size_t)(stop - at), key->text))
+			return at;
+		at = stop + 1;
+	}
+	return NULL;
+}
+
+bool keys_add(struct text *text, const struct json_token *key)
+{
+	if (find_line(text, text->bytes, key))
+		return false;
+	text_put(text, key->text, key->size);
+	text_put(text, "\n", 1);
+	return true;
+}
+
+bool keys_remove(struct text *text, const struct json_token *key)
+{
+	size_t size = key->size + 1;
+	bool found = false;
+
+	for (char *at = text->bytes; (at = find_line(text, at, key)); found = true) {
+		text->used -= size;
+		memmove(at, at + size, (size_t)(text->bytes + text->used - at));
+	}
+	return found;
 }

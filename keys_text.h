@@ -1,35 +1,16 @@
-/* The text of an authorized_keys file (sshd(8)), of any length. */
+/* The text of an authorized_keys file (sshd(8)). */
 #ifndef KEYS_TEXT_H
 #define KEYS_TEXT_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
 #include "json.h"
+#include "text.h"
 
-/* Hand over each key of the file, from where it stands: lines without the blanks around them, but
- * for empty ones and comments. begun and ended surround the pieces of one. A line that is longer
- * than the scratch buffer, which is used, comes in several. */
-struct keys_reader {
-	void (*begun)(void);
-	void (*put)(const char *bytes, size_t size);
-	void (*ended)(void);
-};
-void keys_read(int file, const struct keys_reader *reader);
+/* Hand over each key: lines without the blanks around them, but for empty ones and comments. */
+void keys_read(const struct text *text, void (*put)(const char *key, size_t size));
 
-/* The text of such a file as it goes through, without the lines that equal one of keys (count
- * string tokens that hold no newline and no NUL). The last line is ended by a newline. */
-struct keys_filter {
-	const struct json_token *keys;
-	size_t count;
-	void (*put)(void *to, const char *bytes, size_t size); /* NULL: only count them */
-	void *to;
-	size_t key;	/* one that the line is the beginning of, if it is of any */
-	size_t held;	/* so many bytes of the line, which were not put yet */
-	size_t dropped; /* lines that were left out */
-	bool copying;	/* the line is no key */
-};
-void keys_filter_bytes(struct keys_filter *filter, const char *bytes, size_t size);
-void keys_filter_end(struct keys_filter *filter);
+/* Add key, a string that holds no newline and no NUL, as a line, or remove all lines that equal it.
+ * All lines of text must have their newline. False if there is nothing to change. */
+bool keys_add(struct text *text, const struct json_token *key);
+bool keys_remove(struct text *text, const struct json_token *key);
 
 #endif

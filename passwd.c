@@ -7,70 +7,38 @@
 #include <unistd.h>
 
 #include "date.h"
-#include "error_text.h"
 #include "lines.h"
-#include "replacement.h"
-#include "scratch.h"
-#include "text.h"
+#include "text_file.h"
 
 /* As long as lckpwdf(3) of glibc tries. */
 #define LOCK_TRIES 150
 #define LOCK_TRY_MS 100
 
-static const char no_user[] = "no such user";
-
-const char *passwd_find(const char *name, struct account *account)
+bool passwd_find(const char *name, struct account *account)
 {
 	struct lines lines;
 	const char *line;
 
 	if (!lines_open(&lines, "/etc/passwd", 0))
-		return error_text(errno);
+		return false;
 	while ((line = lines_next(&lines)) && !passwd_parse_line(line, name, account)) {
 	}
 	lines_close(&lines);
-	return line ? NULL : no_user;
+	errno = PASSWD_NO_USER;
+	return line;
 }
 
-static void put_replacement(void *to, const char *bytes, size_t size)
+/* Edit the file in folder. Returns 0 or errno. */
+static int edit_file(int folder, const char *file, const char *name, const char *const values[2])
 {
-	replacement_put(to, bytes, size);
-}
+	struct text text;
+	int old = text_file_read(folder, file, &text);
 
-/* Copy the old file through edit into the new one. */
-static bool copy_edited(struct replacement *file, struct passwd_edit *edit)
-{
-	off_t at = 0;
-	ssize_t count;
-
-	edit->put = put_replacement;
-	edit->to = file;
-	edit->rest = edit->name;
-	while ((count = pread(file->old, scratch, SCRATCH_SIZE, at)) > 0) {
-		passwd_edit_bytes(edit, scratch, (size_t)count);
-		at += count;
-	}
-	return count == 0;
-}
-
-/* Edit the file name in folder. Returns NULL, or why not. */
-static const char *edit_file(int folder, const char *name, struct passwd_edit *edit)
-{
-	static struct replacement file;
-	bool good;
-
-	if (!replacement_begin(&file, folder, name))
-		return error_text(errno);
-	if (file.old < 0) {
-		(void)replacement_end(&file, false);
-		return no_user;
-	}
-	good = replacement_keep_owner(&file) && copy_edited(&file, edit);
-	if (good && !edit->found) {
-		(void)replacement_end(&file, false);
-		return no_user;
-	}
-	return replacement_end(&file, good) ? NULL : error_text(errno);
+	if (old < 0)
+		return errno == ENOENT ? PASSWD_NO_USER : errno;
+	if (!passwd_edit(&text, name, values))
+		return PASSWD_NO_USER;
+	return text_file_replace(folder, file, &text, old) ? 0 : errno;
 }
 
 static bool take_lock(int folder)
@@ -86,20 +54,20 @@ static bool take_lock(int folder)
 	return file >= 0;
 }
 
-const char *passwd_set_hash(const char *name, const char *hash)
+int passwd_set_hash(const char *name, const char *hash)
 {
 	int folder = open("/etc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct passwd_edit edit = {.name = name, .values = {hash}};
+	const char *values[2] = {hash};
 	struct timespec now;
 	char day[DIGITS_MAX + 1];
-	const char *fault;
+	int error;
 
-	if (folder < 0 || !take_lock(folder))
-		return error_text(errno);
+	if (!take_lock(folder))
+		return errno;
 	clock_gettime(CLOCK_REALTIME, &now);
 	text_print(day, sizeof(day), "%lld", (long long)now.tv_sec / DAY_S);
-	edit.values[1] = day; /* of the last change */
-	fault = edit_file(folder, "shadow", &edit);
-	edit.values[1] = NULL;
-	return fault == no_user ? edit_file(folder, "passwd", &edit) : fault;
+	values[1] = day; /* of the last change */
+	error = edit_file(folder, "shadow", name, values);
+	values[1] = NULL;
+	return error == PASSWD_NO_USER ? edit_file(folder, "passwd", name, values) : error;
 }

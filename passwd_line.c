@@ -27,38 +27,37 @@ bool passwd_parse_line(const char *line, const char *name, struct account *accou
 	return text_print(account->home, sizeof(account->home), "%.*s", (int)strcspn(at, ":"), at);
 }
 
-/* Go on to the next field of a line. */
-static void begin_field(struct passwd_edit *edit)
+/* Put value in the place of old bytes at at, which thus move what follows. */
+static void put_value(struct text *text, char *at, size_t old, const char *value)
 {
-	const char *value;
+	size_t size = strlen(value);
+	size_t rest = (size_t)(text->bytes + text->used - at) - old;
 
-	if (edit->rest && *edit->rest == '\0')
-		edit->here = edit->found = true;
-	edit->rest = NULL;
-	edit->put(edit->to, ":", 1);
-	value = edit->here && edit->field < 2 ? edit->values[edit->field] : NULL;
-	if (value)
-		edit->put(edit->to, value, strlen(value));
-	edit->field++;
+	text->cut = text->used - old + size >= text->size;
+	if (text->cut)
+		return;
+	memmove(at + size, at + old, rest + 1);
+	memcpy(at, value, size);
+	text->used += size - old;
 }
 
-void passwd_edit_bytes(struct passwd_edit *edit, const char *bytes, size_t size)
+bool passwd_edit(struct text *text, const char *name, const char *const values[2])
 {
-	for (; size > 0; size--, bytes++) {
-		if (*bytes == ':') {
-			begin_field(edit);
-			continue;
-		}
-		if (*bytes == '\n') {
-			edit->rest = edit->found ? NULL : edit->name;
-			edit->field = 0;
-			edit->here = false;
-		} else if (edit->rest) {
-			edit->rest =
-				*edit->rest == *bytes && *bytes != '\0' ? edit->rest + 1 : NULL;
-		}
-		if (!edit->here || edit->field == 0 || edit->field > 2 ||
-			!edit->values[edit->field - 1])
-			edit->put(edit->to, bytes, 1);
+	char *at = text->bytes;
+	const char *rest;
+
+	while (!(rest = text_after(at, name)) || *rest != ':') {
+		at = memchr(at, '\n', (size_t)(text->bytes + text->used - at));
+		if (!at)
+			return false;
+		at++;
 	}
+	at += rest - at;
+	for (int i = 0; i < 2 && *at == ':' && !text->cut; i++) {
+		at++;
+		if (values[i])
+			put_value(text, at, strcspn(at, ":\n"), values[i]);
+		at += strcspn(at, ":\n");
+	}
+	return true;
 }

@@ -3,9 +3,8 @@
 #define PASSWD_LINE_H
 
 #include <limits.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <sys/types.h>
+
+#include "text.h"
 
 struct account {
 	uid_t uid;
@@ -16,20 +15,9 @@ struct account {
 /* Is line, of /etc/passwd, that of the account called name? */
 bool passwd_parse_line(const char *line, const char *name, struct account *account);
 
-/* The text of such a file as it goes through: in the first line of the account called name, fields
- * 1 and 2 become values[0] and [1]; NULL leaves one as it is. All else goes through unchanged. */
-struct passwd_edit {
-	const char *name;
-	const char *values[2];
-	void (*put)(void *to, const char *bytes, size_t size);
-	void *to;
-	const char
-		*rest; /* of the name, while the line is its beginning, else NULL; at first name */
-	unsigned field;
-	bool here;  /* the line is the account's */
-	bool found; /* it came */
-};
-
-void passwd_edit_bytes(struct passwd_edit *edit, const char *bytes, size_t size);
+/* In the text of such a file, in the first line of the account called name (without a colon),
+ * fields 1 and 2 become values[0] and [1], if the line has them; NULL leaves one as it is. All else
+ * is unchanged. False if there is no such line. */
+bool passwd_edit(struct text *text, const char *name, const char *const values[2]);
 
 #endif

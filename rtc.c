@@ -16,15 +16,9 @@
 
 int rtc_open(void)
 {
-	static const char *const paths[] = {"/dev/rtc", "/dev/rtc0", "/dev/misc/rtc"};
-	int rtc = -1;
+	int rtc = kernel_file_open("/dev/rtc", O_RDONLY);
 
-	for (int i = 0; rtc < 0 && i < 3; i++) {
-		rtc = kernel_file_open(paths[i], O_RDONLY);
-		if (rtc < 0 && errno == EBUSY)
-			return rtc;
-	}
-	if (rtc < 0)
+	if (rtc < 0 && errno != EBUSY)
 		rtc = device_open("/sys/class/rtc", "rtc0");
 	if (rtc < 0 && (errno == ENOENT || errno == ENXIO))
 		errno = ENODEV;

@@ -8,7 +8,8 @@
 /* 48 KiB become 64 KiB of base64, and three bytes at a time divide it evenly. */
 #define SCRATCH_SIZE 49152
 
-#define SCRATCH_SPACE 65536 /* as pages.h wants it */
+/* All of it, as pages.h wants it: for files that are worked on as a whole. */
+#define SCRATCH_SPACE (4 << 20)
 extern char scratch[SCRATCH_SPACE];
 
 /* Done with size bytes of it: its pages go back. */

@@ -25,31 +25,46 @@ static enum keys_change change;
 
 static char said[512]; /* by the child */
 
+static struct child child = {.output = said, .output_size = sizeof(said), .limit_ms = LIMIT_MS};
+
+static const char *reason(int error)
+{
+	return error == PASSWD_NO_USER ? "no such user" : error_text(error);
+}
+
+/* Run work, whose status is 0 or an errno, in a child. Returns NULL, or why it failed. */
+static const char *run_work(int (*work)(int report))
+{
+	int status;
+
+	child.words = NULL;
+	child.work = work;
+	status = child_run(&child);
+	if (status == 0)
+		return NULL;
+	if (status > 0)
+		errno = WIFSIGNALED(status) ? ETIMEDOUT : WEXITSTATUS(status);
+	return reason(errno);
+}
+
 /* ---- The password ---- */
 
-static void fail_password(struct request *request, const char *reason)
+static void fail_password(struct request *request, const char *why)
 {
-	reply_error(request, "child process has failed to set user password%s%s",
-		*reason ? ": " : "", reason);
+	reply_error(request, "child process has failed to set user password: %s", why);
 }
 
 static int set_hash(int report)
 {
-	const char *fault = passwd_set_hash(username, hash);
-
-	if (!fault)
-		return 0;
-	(void)write(report, fault, strlen(fault));
-	return 1;
+	(void)report;
+	return passwd_set_hash(username, hash);
 }
 
 /* Run chpasswd(8), wherever it is. */
-static int run_chpasswd(const char *input, size_t size)
+static int run_chpasswd(void)
 {
 	static const char *const programs[][3] = {
 		{"chpasswd"}, {"/usr/sbin/chpasswd"}, {"busybox", "chpasswd"}};
-	struct child child = {
-		.input = input, .input_size = size, .output = said, .output_size = sizeof(said)};
 	int status = -1;
 
 	for (int i = 0; i < 3 && status < 0; i++) {
@@ -61,105 +76,86 @@ static int run_chpasswd(const char *input, size_t size)
 	return status;
 }
 
-/* The password is size bytes of the request's text, with room for a newline behind them and the
- * name before. */
-static void set_raw_password(struct request *request, const char *password, size_t size)
+static void set_raw_password(struct request *request, const char *password)
 {
-	struct text text = text_in(scratch, CHILD_INPUT_MAX);
 	int status;
 
-	text_format(&text, "%s:", username);
-	text_put(&text, password, size);
-	text_put(&text, "\n", 1);
-	if (text.cut)
-		fail_password(request, error_text(E2BIG));
-	else if (memchr(password, '\0', size))
-		fail_password(request, "it has a NUL character");
-	else if ((status = run_chpasswd(scratch, text.used)) < 0)
+	/* More than a child takes may be cut: it is too much all the same. */
+	text_print(scratch, SCRATCH_SPACE, "%s:%s\n", username, password);
+	child.input = scratch;
+	child.input_size = strlen(scratch);
+	status = run_chpasswd();
+	scratch_release(child.input_size);
+	if (status < 0)
 		reply_error(request, "failed to execute chpasswd: %s", error_text(errno));
-	else if (status > 0)
+	else if (status > 0) {
+		child_explain(&child, status);
 		fail_password(request, said);
-}
-
-static void set_crypted_password(struct request *request)
-{
-	static const struct child child = {
-		.work = set_hash, .output = said, .output_size = sizeof(said)};
-	int status = child_run(&child);
-
-	if (status != 0)
-		fail_password(request, status < 0 ? error_text(errno) : said);
+	}
 }
 
 static void set_password(struct request *request)
 {
 	char *password;
+	const char *why;
 	size_t size;
 	bool is_crypted = request_bool(request, 2);
 
 	username = request_string(request, 0, NULL);
 	if (!request_base64(request, 1, &password, &size))
 		return;
+	password[size] = '\0';
 	if (username[strcspn(username, ":\n")] != '\0') {
 		reply_error(request, "forbidden characters in username");
-	} else if (memchr(password, '\n', size) ||
-		(is_crypted && (memchr(password, ':', size) || memchr(password, '\0', size)))) {
+	} else if (strcspn(password, is_crypted ? ":\n" : "\n") != size) {
 		reply_error(request, "forbidden characters in %s password",
 			is_crypted ? "crypted" : "raw");
 	} else if (is_crypted) {
-		password[size] = '\0';
 		hash = password;
-		set_crypted_password(request);
+		why = run_work(set_hash);
+		if (why)
+			fail_password(request, why);
 	} else {
-		set_raw_password(request, password, size);
+		set_raw_password(request, password);
 	}
 }
 
 /* ---- The keys ---- */
 
-#define KEYS_FILE "%s/.ssh/authorized_keys"
-
 static bool find_account(struct request *request)
 {
-	const char *fault;
+	bool found;
 
 	username = request_string(request, 0, NULL);
-	fault = passwd_find(username, &account);
-	if (fault)
-		reply_error(request, "failed to lookup user '%s': %s", username, fault);
-	return !fault;
+	found = passwd_find(username, &account);
+	if (!found)
+		reply_error(request, "failed to lookup user '%s': %s", username, reason(errno));
+	return found;
 }
 
-static void begin_key(void)
+static void fail_keys(struct request *request, const char *action, const char *why)
 {
-	json_begin_string();
-}
-
-static void end_key(void)
-{
-	json_end_string();
+	reply_error(
+		request, "failed to %s '%s/.ssh/authorized_keys': %s", action, account.home, why);
 }
 
 static void get_keys(struct request *request)
 {
-	static const struct keys_reader reader = {begin_key, json_put_characters, end_key};
-	int file;
+	struct text text;
 
 	if (!find_account(request))
 		return;
-	file = keys_open(&account);
-	if (file < 0) {
-		reply_error(request, "failed to read '" KEYS_FILE "': %s", account.home,
-			error_text(errno));
-		return;
+	if (!keys_get(&account, &text)) {
+		fail_keys(request, "read", error_text(errno));
+	} else {
+		json_begin('{');
+		json_put_key("keys");
+		json_begin('[');
+		keys_read(&text, json_put_string);
+		json_end(']');
+		json_end('}');
 	}
-	json_begin('{');
-	json_put_key("keys");
-	json_begin('[');
-	keys_read(file, &reader);
-	json_end(']');
-	json_end('}');
-	close(file);
+	scratch_release(text.used);
 }
 
 static int change_keys(int report)
@@ -181,22 +177,15 @@ static bool are_keys(struct request *request)
 
 static void change_file(struct request *request, enum keys_change how)
 {
-	static const struct child child = {.work = change_keys,
-		.output = said,
-		.output_size = sizeof(said),
-		.limit_ms = LIMIT_MS};
-	int status;
+	const char *why;
 
 	keys = request->arguments[1];
 	change = how;
 	if (!are_keys(request) || !find_account(request))
 		return;
-	status = child_run(&child);
-	if (status > 0)
-		errno = WIFSIGNALED(status) ? ETIMEDOUT : WEXITSTATUS(status);
-	if (status != 0)
-		reply_error(request, "failed to write '" KEYS_FILE "': %s", account.home,
-			error_text(errno));
+	why = run_work(change_keys);
+	if (why)
+		fail_keys(request, "write", why);
 }
 
 static void add_keys(struct request *request)

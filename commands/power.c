@@ -1,7 +1,6 @@
 /* Putting the guest to sleep: by systemd, else by pm-utils, else by the kernel. */
 #include <errno.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -10,6 +9,7 @@
 #include "kernel_file.h"
 #include "text.h"
 
+#define STATE "/sys/power/state"
 #define NAME_BEGINNING "guest-suspend-"
 
 /* A way of sleeping, in the words of each who may be asked for it. */
@@ -27,12 +27,18 @@ static const struct sleep_mode {
 static const struct sleep_mode *mode; /* that is asked for */
 static char said[512];		      /* by the one who was asked last */
 
-static int run(const char *program, const char *word)
+static struct child child = {.output = said, .output_size = sizeof(said)};
+
+/* One copy of it is smaller than three. */
+__attribute__((noinline)) static int run(const char *program, const char *word)
 {
 	const char *const words[] = {program, word, NULL};
-	const struct child child = {.words = words, .output = said, .output_size = sizeof(said)};
+	int status;
 
-	return child_run(&child);
+	child.words = words;
+	status = child_run(&child);
+	child.words = NULL;
+	return status;
 }
 
 /* Who is asked, in this order. Each returns 0 if the guest has slept, above 0 if it could not,
@@ -53,25 +59,19 @@ static int by_pm_utils(void)
 
 static int write_state(int report)
 {
-	(void)report;
-	return kernel_file_write("/sys/power/state", mode->state) ? 0 : errno;
+	return kernel_file_write(STATE, mode->state) ? 0
+						     : child_fail(report, "%s", error_text(errno));
 }
 
 static int by_kernel(void)
 {
-	static const struct child child = {
-		.work = write_state, .output = said, .output_size = sizeof(said)};
 	char states[64];
-	int status;
 
-	if (!kernel_file_read_line("/sys/power/state", states, sizeof(states)) ||
-		*mode->state == '\0' ||
+	if (!kernel_file_read_line(STATE, states, sizeof(states)) || *mode->state == '\0' ||
 		text_find_word(states, " ", mode->state, strlen(mode->state)) < 0)
 		return -1;
-	status = child_run(&child);
-	if (status > 0)
-		text_print(said, sizeof(said), "%s", error_text(WEXITSTATUS(status)));
-	return status;
+	child.work = write_state;
+	return child_run(&child);
 }
 
 static void suspend(struct request *request)

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/reboot.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -25,18 +26,18 @@
 
 static void put_os_release(void)
 {
-	static const char names[][12] = {
-		"id", "name", "pretty-name", "version", "version-id", "variant", "variant-id"};
+	static const char names[] =
+		"id\0name\0pretty-name\0version\0version-id\0variant\0variant-id\0";
 	const char *path = getenv("QGA_OS_RELEASE");
 
 	if (kernel_file_read(path ? path : "/etc/os-release", 0, scratch, OS_RELEASE_SIZE) < 0 &&
 		!path)
 		kernel_file_read("/usr/lib/os-release", 0, scratch, OS_RELEASE_SIZE);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		char *value = os_release_find(scratch, names[i]);
+	for (const char *name = names; *name; name += strlen(name) + 1) {
+		char *value = os_release_find(scratch, name);
 
 		if (value) {
-			json_put_key(names[i]);
+			json_put_key(name);
 			json_put_string(value, os_release_unquote(value));
 		}
 	}
@@ -95,21 +96,25 @@ static void get_timezone(struct request *request)
 #define SECOND_NS 1000000000
 #define YEAR_2070_S 3155760000
 
+static void fail(struct request *request, const char *what)
+{
+	reply_error(request, "%s: %s", what, error_text(errno));
+}
+
 /* Set the RTC to the system's time, if the machine has one. */
 static void set_rtc(struct request *request, int64_t time_s)
 {
 	int rtc = rtc_open();
 
 	if (rtc < 0 ? errno != ENODEV : !rtc_write(rtc, time_s))
-		reply_error(request, "failed to set hardware clock to system time: %s",
-			error_text(errno));
+		fail(request, "failed to set hardware clock to system time");
 	close(rtc);
 }
 
 static void set_clock(struct request *request, const struct timespec *time)
 {
 	if (clock_settime(CLOCK_REALTIME, time) != 0)
-		reply_error(request, "Failed to set time to guest: %s", error_text(errno));
+		fail(request, "Failed to set time to guest");
 	else if (request_has(request, 0))
 		set_rtc(request, time->tv_sec);
 }
@@ -121,7 +126,7 @@ static void set_time(struct request *request)
 	struct timespec time = {(time_t)time_s, (long)(time_ns % SECOND_NS)};
 
 	if (!request_has(request, 0) && !rtc_read(&time_s)) {
-		reply_error(request, "failed to read hardware clock: %s", error_text(errno));
+		fail(request, "failed to read hardware clock");
 		return;
 	}
 	time.tv_sec = (time_t)time_s;
@@ -188,16 +193,17 @@ static int find_signal(const struct shutdown_mode *mode)
 static bool ask_for_shutdown(struct request *request, const struct shutdown_mode *mode)
 {
 	/* As QEMU's agent calls it, -h too. */
-	const char *const words[] = {
-		"/sbin/shutdown", "-h", mode->flag, "+0", "hypervisor initiated shutdown", NULL};
-	char output[512];
-	const struct child child = {
+	static const char *words[] = {
+		"/sbin/shutdown", "-h", NULL, "+0", "hypervisor initiated shutdown", NULL};
+	static char output[512];
+	static const struct child child = {
 		.words = words, .output = output, .output_size = sizeof(output)};
 	int signal;
 	int status;
 
 	if (getpid() == 1)
 		return false;
+	words[2] = mode->flag;
 	status = child_run(&child);
 	if (status > 0)
 		reply_error(request, "child process has failed to shutdown: %s", output);
@@ -226,7 +232,7 @@ static void shut_down(struct request *request)
 	 * switch the power off halts instead. */
 	sync();
 	reboot((int)mode->command);
-	reply_error(request, "failed to shut down: %s", error_text(errno));
+	fail(request, "failed to shut down");
 }
 
 COMMANDS = {

@@ -1,6 +1,7 @@
 /* The machine's watchdog, fed for as long as the agent serves its loop. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/watchdog.h>
 #include <stdint.h>
 #include <sys/timerfd.h>
@@ -13,8 +14,9 @@
 #include "kernel_file.h"
 #include "loop.h"
 
-/* So often it is fed before it would be too late. */
-#define MEALS 3
+/* Four meals in a timeout, less what makes even one of 1 s long enough for three. */
+#define MEALS 4
+#define SNACK_NS 250000000
 
 static int watchdog = -1; /* armed, while it is open */
 static int timer = -1;	  /* of its meals */
@@ -61,57 +63,51 @@ static void feed(void *context, short revents)
 /* An agent that is told to end is no reason for a reset. */
 static void end_feeding(void)
 {
-	if (watchdog >= 0) {
-		feed(NULL, 0);
-		(void)disarm();
-	}
+	feed(NULL, 0);
+	(void)disarm();
 }
 
 /* Feed it often enough for its timeout, from now on, in whatever turn of the loop is taken. */
 static void begin_feeding(void)
 {
-	struct itimerspec times = {{1, 0}, {0, 1}};
-	int timeout_s;
+	struct itimerspec times = {{0, SNACK_NS}, {0, 1}};
+	int timeout_s = 0;
 
-	if (device_ioctl(watchdog, WDIOC_GETTIMEOUT, &timeout_s) != 0 || timeout_s < MEALS) {
-		times.it_interval.tv_sec = 0;
-		times.it_interval.tv_nsec = 1000000000 / MEALS;
-	} else {
-		times.it_interval.tv_sec = timeout_s / MEALS;
-	}
+	(void)device_ioctl(watchdog, WDIOC_GETTIMEOUT, &timeout_s);
+	times.it_interval.tv_sec = timeout_s / MEALS;
 	if (timer < 0) {
 		timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 		loop_watch(timer, POLLIN, feed, NULL);
 		loop_at_end = end_feeding;
 	}
 	(void)timerfd_settime(timer, 0, &times, NULL);
-	feed(NULL, 0);
+}
+
+/* False, with errno, if it cannot be done. */
+static bool apply(int64_t timeout_s)
+{
+	int timeout = (int)timeout_s;
+
+	errno = EINVAL;
+	if ((uint64_t)timeout_s > INT_MAX)
+		return false;
+	/* Opening it arms it. */
+	if (watchdog < 0 && (watchdog = open_watchdog()) < 0)
+		return false;
+	return timeout == 0 ? disarm() : device_ioctl(watchdog, WDIOC_SETTIMEOUT, &timeout) == 0;
 }
 
 static void set_timeout(struct request *request)
 {
-	int64_t timeout_s = request_int(request, 0, 0);
-	int timeout = (int)timeout_s;
 	bool was_armed = watchdog >= 0;
-	bool done = timeout_s >= 0 && timeout == timeout_s;
 
-	/* Opening it arms it. */
-	if (!was_armed && done)
-		watchdog = open_watchdog();
-	if (watchdog < 0 && done) {
+	if (!apply(request_int(request, 0, 0))) {
 		if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
 			reply_error(request, "this feature or command is not currently supported");
 		else
-			reply_error(request, "failed to open watchdog: %s", error_text(errno));
-		return;
-	}
-	errno = EINVAL;
-	if (done)
-		done = timeout == 0 ? disarm()
-				    : device_ioctl(watchdog, WDIOC_SETTIMEOUT, &timeout) == 0;
-	if (!done) {
-		reply_error(request, "failed to set watchdog timeout: %s", error_text(errno));
-		if (!was_armed && watchdog >= 0)
+			reply_error(
+				request, "failed to set watchdog timeout: %s", error_text(errno));
+		if (!was_armed)
 			(void)disarm();
 	}
 	if (watchdog >= 0)

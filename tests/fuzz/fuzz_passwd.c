@@ -1,6 +1,5 @@
 /* Any bytes as a line of /etc/passwd and as a whole such file that is edited: a line gives an
- * account with a home within bounds, an edit changes two fields of one line alone, and pieces of
- * any size give what the whole gives.
+ * account with a home within bounds, and an edit changes two fields of one line alone.
  *
  * Covers: passwd_line.c
  */
@@ -9,41 +8,31 @@
 #include "passwd_line.h"
 #include "tests/fuzz/harness.h"
 
-struct output {
-	size_t used;
-	char bytes[1 << 20];
-};
+#define SPACE (1 << 20)
 
-static void put(void *to, const char *bytes, size_t size)
+static bool edit(struct text *text, char *buffer, size_t space, const char *const values[2],
+	const char *bytes, size_t size)
 {
-	struct output *output = to;
+	bool found;
 
-	check(output->used + size <= sizeof(output->bytes));
-	memcpy(output->bytes + output->used, bytes, size);
-	output->used += size;
-}
-
-static bool edit(struct output *output, const char *value, const char *day, const uint8_t *data,
-	size_t size, size_t piece)
-{
-	struct passwd_edit edit = {.name = "bob", .values = {value, day}, .put = put, .to = output};
-
-	output->used = 0;
-	edit.rest = edit.name;
-	for (size_t at = 0; at < size; at += piece)
-		passwd_edit_bytes(
-			&edit, (const char *)data + at, size - at < piece ? size - at : piece);
-	return edit.found;
+	*text = text_in(buffer, space);
+	text_put(text, bytes, size);
+	text->cut = false;
+	found = passwd_edit(text, "bob", values);
+	check(text->used < space && buffer[text->used] == '\0');
+	return found;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct output whole, pieces;
+	static const char *const values[] = {"HASH", "19000"}, *const none[2];
+	static char first[SPACE], second[SPACE];
 	static struct account account;
 	char *line = malloc(size + 1);
+	struct text once, again;
 	bool found;
 
-	if (size > sizeof(whole.bytes) / 2) {
+	if (size > SPACE / 2) {
 		free(line);
 		return 0;
 	}
@@ -55,15 +44,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			account.uid != UINT32_MAX);
 	check(!passwd_parse_line(line, "b:b", &account));
 	free(line);
-	found = edit(&whole, "HASH", "19000", data, size, size + 1);
-	check(edit(&pieces, "HASH", "19000", data, size, 1 + size % 7) == found);
-	check(whole.used == pieces.used && memcmp(whole.bytes, pieces.bytes, whole.used) == 0);
+	found = edit(&once, first, SPACE, values, (const char *)data, size);
+	check(!once.cut);
 	/* Nothing changes where there is nothing to change; doing it twice changes no more. */
-	check(edit(&pieces, NULL, NULL, data, size, 3) == found && pieces.used == size &&
-		(size == 0 || memcmp(pieces.bytes, data, size) == 0));
+	check(edit(&again, second, SPACE, none, (const char *)data, size) == found &&
+		again.used == size && (size == 0 || memcmp(second, data, size) == 0));
 	if (!found)
-		check(whole.used == size && (size == 0 || memcmp(whole.bytes, data, size) == 0));
-	check(edit(&pieces, "HASH", "19000", (uint8_t *)whole.bytes, whole.used, 5) == found);
-	check(whole.used == pieces.used && memcmp(whole.bytes, pieces.bytes, whole.used) == 0);
+		check(once.used == size && (size == 0 || memcmp(first, data, size) == 0));
+	check(edit(&again, second, SPACE, values, first, once.used) == found);
+	check(once.used == again.used && memcmp(first, second, once.used) == 0);
+	/* There may be no room. */
+	edit(&again, second, size + 3, values, (const char *)data, size);
 	return 0;
 }

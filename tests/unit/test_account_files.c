@@ -56,22 +56,12 @@ static void a_home_is_whole_or_none(void **state)
 
 static char edited[256];
 
-static void put(void *to, const char *bytes, size_t size)
+static bool edit(const char *before, const char *value, const char *day, size_t space)
 {
-	(void)to;
-	strncat(edited, bytes, size);
-}
+	struct text text = text_in(edited, space);
 
-static bool edit(const char *text, const char *value, const char *day, size_t step)
-{
-	struct passwd_edit edit = {.name = "bob", .values = {value, day}, .put = put};
-	size_t size = strlen(text);
-
-	edit.rest = edit.name;
-	edited[0] = '\0';
-	for (size_t at = 0; at < size; at += step)
-		passwd_edit_bytes(&edit, text + at, size - at < step ? size - at : step);
-	return edit.found;
+	text_put(&text, before, strlen(before));
+	return passwd_edit(&text, "bob", (const char *const[]){value, day}) && !text.cut;
 }
 
 static void the_first_line_of_the_name_is_edited(void **state)
@@ -89,13 +79,21 @@ static void the_first_line_of_the_name_is_edited(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		for (size_t step = 1; step < 40; step++) {
-			assert_int_equal(edit(texts[i][0], "new", "5", step), texts[i][1] != NULL);
-			assert_string_equal(edited, texts[i][texts[i][1] != NULL]);
-		}
+		assert_int_equal(
+			edit(texts[i][0], "new", "5", sizeof(edited)), texts[i][1] != NULL);
+		assert_string_equal(edited, texts[i][texts[i][1] != NULL]);
 	}
-	assert_true(edit("bob:x:1000:100::/:\n", "new", NULL, 99));
+	assert_true(edit("bob:x:1000:100::/:\n", "new", NULL, sizeof(edited)));
 	assert_string_equal(edited, "bob:new:1000:100::/:\n");
+}
+
+static void an_edit_fits_or_is_cut(void **state)
+{
+	(void)state;
+	assert_true(edit("bob:x:1::\n", "12345678", NULL, 18));
+	assert_string_equal(edited, "bob:12345678:1::\n");
+	assert_false(edit("bob:x:1::\n", "12345678", NULL, 17));
+	assert_string_equal(edited, "bob:x:1::\n");
 }
 
 static void the_third_line_of_adjtime_counts(void **state)
@@ -135,6 +133,7 @@ int main(void)
 		cmocka_unit_test(other_lines_give_none),
 		cmocka_unit_test(a_home_is_whole_or_none),
 		cmocka_unit_test(the_first_line_of_the_name_is_edited),
+		cmocka_unit_test(an_edit_fits_or_is_cut),
 		cmocka_unit_test(the_third_line_of_adjtime_counts),
 		cmocka_unit_test(days_have_dates),
 	};
