@@ -368,8 +368,8 @@ enum json_event json_reader_next(struct json_reader *reader)
 		drop_tokens(reader);
 	} else if (reader->kept + reader->partial == reader->capacity) {
 		reader->limit = reader->capacity;
-		return json_fail(reader, TO_BRACKETS,
-			"JSON token size limit exceeded: at most %u bytes");
+		return json_fail(
+			reader, TO_BRACKETS, "JSON token size limit exceeded: at most %u bytes");
 	}
 	return JSON_MORE;
 }
