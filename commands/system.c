@@ -27,13 +27,13 @@
 static void put_os_release(void)
 {
 	static const char names[] =
-		"id\0name\0pretty-name\0version\0version-id\0variant\0variant-id\0";
+		"id\0name\0pretty-name\0version\0version-id\0variant\0variant-id";
 	const char *path = getenv("QGA_OS_RELEASE");
 
 	if (kernel_file_read(path ? path : "/etc/os-release", 0, scratch, OS_RELEASE_SIZE) < 0 &&
 		!path)
 		kernel_file_read("/usr/lib/os-release", 0, scratch, OS_RELEASE_SIZE);
-	for (const char *name = names; *name; name += strlen(name) + 1) {
+	for (const char *name = names; name < names + sizeof(names); name += strlen(name) + 1) {
 		char *value = os_release_find(scratch, name);
 
 		if (value) {

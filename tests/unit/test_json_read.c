@@ -307,8 +307,8 @@ static void a_request_is_limited_without_its_white_space(void **state)
 	assert_limit(input, sizeof(input), "[\"a\", \"b\"]\n{}\n");
 	memset(input + 1, 'x', 200);
 	input[1] = input[200] = '"';
-	assert_limit(input, sizeof(input),
-		"JSON token size limit exceeded: at most %u bytes\n{}\n");
+	assert_limit(
+		input, sizeof(input), "JSON token size limit exceeded: at most %u bytes\n{}\n");
 	assert_int_equal(last_limit, 64);
 }
 

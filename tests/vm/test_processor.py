@@ -102,7 +102,7 @@ def test_memory_is_switched(guest: VM, client: Client) -> None:
     )
     guest.monitor.execute("device_add", driver="pc-dimm", id="dimm", memdev="more")
     guest.wait_for(
-        lambda: len(blocks(client)) == len(before) + (PLUGGED_MIB << 20) // size,
+        lambda: bool(len(blocks(client)) == len(before) + (PLUGGED_MIB << 20) // size),
         20.0,
         "the memory has not come",
     )
