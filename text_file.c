@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "scratch.h"
@@ -11,6 +12,7 @@
 /* So that a newline at its end always fits. */
 #define TEXT_FILE_MAX (SCRATCH_SPACE - 2)
 
+#define LABEL "security.selinux"
 #define FLAGS (O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
 
 /* Returns 0 or errno. */
@@ -58,11 +60,15 @@ static bool write_all(int file, const char *bytes, size_t size)
 	return true;
 }
 
+/* Give a file what decides who may use it. */
 static bool copy_owner(int from, int to)
 {
 	struct stat status;
+	char label[256];
+	ssize_t size = fgetxattr(from, LABEL, label, sizeof(label));
 
-	return fstatat(from, "", &status, AT_EMPTY_PATH) == 0 &&
+	return (size <= 0 || fsetxattr(to, LABEL, label, (size_t)size, 0) == 0) &&
+		fstatat(from, "", &status, AT_EMPTY_PATH) == 0 &&
 		fchown(to, status.st_uid, status.st_gid) == 0 &&
 		fchmod(to, status.st_mode & 07777) == 0;
 }

@@ -9,9 +9,9 @@
  * Returns its descriptor, or -1 with errno; then text may hold a part of it. */
 int text_file_read(int folder, const char *name, struct text *text);
 
-/* Write text to a new file in folder, with mode 0600, or, if like is a descriptor, with its owner
- * and mode. Once it is complete and on the disk it becomes name (at most 48 bytes). False, with
- * errno, if that cannot be; the old file stays then. */
+/* Write text to a new file in folder, with mode 0600, or, if like is a descriptor, with its owner,
+ * mode and SELinux label. Once it is complete and on the disk it becomes name (at most 48 bytes).
+ * False, with errno, if that cannot be; the old file stays then. */
 bool text_file_replace(int folder, const char *name, const struct text *text, int like);
 
 #endif
