@@ -41,7 +41,7 @@ static int open_home(const struct account *account, uid_t *owner)
 
 static int open_folder(int home)
 {
-	return openat(home, FOLDER, FOLDER_FLAGS | O_NOFOLLOW);
+	return home < 0 ? -1 : openat(home, FOLDER, FOLDER_FLAGS | O_NOFOLLOW);
 }
 
 /* Is it the owner's, or root's with no name elsewhere, so that the owner could read it? */

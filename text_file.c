@@ -7,13 +7,17 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "scratch.h"
+#include "pages.h"
 
-/* So that a newline at its end always fits. */
-#define TEXT_FILE_MAX (SCRATCH_SPACE - 2)
+/* A hundred thousand accounts, or keys. */
+#define TEXT_FILE_MAX (16u << 20)
+/* So that what is added, and a newline at its end, always fit. */
+#define SPACE (TEXT_FILE_MAX + (64u << 10))
 
 #define LABEL "security.selinux"
 #define FLAGS (O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
+
+static _Alignas(PAGES_ALIGNMENT) char content[SPACE];
 
 /* Returns 0 or errno. */
 static int read_all(int file, struct text *text)
@@ -23,9 +27,10 @@ static int read_all(int file, struct text *text)
 
 	if (fstatat(file, "", &status, AT_EMPTY_PATH) != 0 || !S_ISREG(status.st_mode))
 		return EINVAL;
-	while ((count = read(file, scratch + text->used, TEXT_FILE_MAX + 1 - text->used)) > 0)
+	while ((count = read(file, content + text->used, TEXT_FILE_MAX + 1 - text->used)) > 0)
 		text->used += (size_t)count;
-	scratch[text->used] = '\0';
+	content[text->used] = '\0';
+	pages_release(content, text->used);
 	if (count < 0)
 		return errno;
 	return text->used > TEXT_FILE_MAX ? EFBIG : 0;
@@ -36,7 +41,7 @@ int text_file_read(int folder, const char *name, struct text *text)
 	int file = openat(folder, name, O_RDONLY | FLAGS);
 	int error;
 
-	*text = text_in(scratch, SCRATCH_SPACE);
+	*text = text_in(content, SPACE);
 	if (file < 0)
 		return -1;
 	error = read_all(file, text);

@@ -155,7 +155,6 @@ static void get_keys(struct request *request)
 		json_end(']');
 		json_end('}');
 	}
-	scratch_release(text.used);
 }
 
 static int change_keys(int report)
