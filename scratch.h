@@ -8,8 +8,8 @@
 /* 48 KiB become 64 KiB of base64, and three bytes at a time divide it evenly. */
 #define SCRATCH_SIZE 49152
 
-/* All of it, as pages.h wants it: for files that are worked on as a whole. */
-#define SCRATCH_SPACE (4 << 20)
+/* All of it, as pages.h wants it: more than a child takes as its input. */
+#define SCRATCH_SPACE 131072
 extern char scratch[SCRATCH_SPACE];
 
 /* Done with size bytes of it: its pages go back. */
