@@ -1,5 +1,5 @@
-/* Text files of accounts, which are read and changed as a whole, in one buffer for all of them: what
- * has more than 16 MiB is an error, EFBIG. */
+/* Text files of accounts, which are read and changed as a whole, in one buffer for all of them:
+ * what has more than 16 MiB is an error, EFBIG. */
 #ifndef TEXT_FILE_H
 #define TEXT_FILE_H
 

@@ -112,7 +112,7 @@ def test_range_and_node(initramfs_with: MakeInitramfs) -> None:
         assert client.call(SET, timeout=0) == {}
         assert shell(client, f"cat {attribute}/state").strip() == "inactive"
         shell(client, "exec 9>/dev/watchdog0; sleep 600 </dev/null >/dev/null 2>&1 & sleep 0.2")
-        assert failure(client, 60) == "failed to open watchdog: Device or resource busy"
+        assert failure(client, 60) == "failed to set watchdog timeout: Device or resource busy"
 
 
 def test_reset(initramfs_with: MakeInitramfs) -> None:
