@@ -12,6 +12,7 @@
 #include "disk_serial.h"
 #include "json.h"
 #include "kernel_file.h"
+#include "pages.h"
 #include "text.h"
 
 /* How the unit on a controller's bus is counted. */
@@ -53,7 +54,7 @@ struct address {
 #define NONE UINT_MAX /* -1 for clients */
 enum place { PLACE_BUS, PLACE_TARGET, PLACE_UNIT };
 
-struct block block;
+PAGES_SELDOM struct block block;
 
 const char *block_scan(const char *text, const char *format, unsigned *numbers)
 {
@@ -84,7 +85,7 @@ static const char *behind(const char *part)
  */
 static const char *below(size_t length, const char *name)
 {
-	static char place[BLOCK_PATH_SIZE];
+	static PAGES_SELDOM char place[BLOCK_PATH_SIZE];
 
 	text_print(place, sizeof(place), "%.*s/%s", (int)length, block.path, name);
 	return place;
@@ -175,7 +176,7 @@ static bool find_channel(unsigned *rank)
 {
 	const char *name = "/ata";
 	const char *at = behind(name);
-	static struct directory folder;
+	static PAGES_SELDOM struct directory folder;
 	uint64_t number;
 	uint64_t other;
 
@@ -259,7 +260,7 @@ static size_t find_attribute(const char *name, char value[BLOCK_ATTRIBUTE_SIZE])
 
 /* ---- The serial number ---- */
 
-static char serial_bytes[DISK_SERIAL_SIZE];
+static PAGES_SELDOM char serial_bytes[DISK_SERIAL_SIZE];
 static struct text serial;
 
 /* Append an attribute as udev's rules do: without blanks at its end. */
@@ -348,7 +349,7 @@ static void put_scsi(void)
 	static char vendor[BLOCK_ATTRIBUTE_SIZE];
 	static char model[BLOCK_ATTRIBUTE_SIZE];
 	static char page_83[PAGE_SIZE_MAX];
-	static char page_80[PAGE_SIZE_MAX];
+	static PAGES_SELDOM char page_80[PAGE_SIZE_MAX];
 	size_t length = find_attribute("vendor", vendor);
 	const struct scsi_disk disk = {
 		vendor,
@@ -436,7 +437,7 @@ void block_put_address(void)
 
 /* The devices of one answer that were met. What is beyond is met again. */
 #define SEEN_MAX 64
-static dev_t seen[SEEN_MAX];
+static PAGES_SELDOM dev_t seen[SEEN_MAX];
 static unsigned seen_count;
 
 static bool is_new(dev_t device)

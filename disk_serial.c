@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "pages.h"
+
 /* The layout of the pages: SPC-4, 7.8. */
 #define HEADER_SIZE 4 /* of a page, and of a designator */
 enum code_set { CODE_BINARY = 1, CODE_ASCII = 2 };
@@ -126,7 +128,7 @@ static void put_name(struct text *raw, const char *header, const char *end, bool
 
 void disk_serial_put_scsi(struct text *serial, const struct scsi_disk *disk)
 {
-	static char bytes[DISK_SERIAL_SIZE];
+	static PAGES_SELDOM char bytes[DISK_SERIAL_SIZE];
 	struct text raw = text_in(bytes, sizeof(bytes));
 	const char *vendor = disk->vendor;
 	const char *model = disk->model;

@@ -17,6 +17,7 @@
 #include "mounts.h"
 #include "open_error.h"
 #include "options.h"
+#include "pages.h"
 #include "state.h"
 #include "text.h"
 
@@ -24,7 +25,7 @@
 #define HOOK_LIMIT_MS (300 * 1000)
 #define BOOT_ID_SIZE 64
 
-char freeze_error[PATH_MAX + 256];
+PAGES_SELDOM char freeze_error[PATH_MAX + 256];
 
 /* ---- The state that outlives the agent ---- */
 

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "pages.h"
 #include "state.h"
 #include "text.h"
 
@@ -97,7 +98,7 @@ static void put_prefix(struct text *line, enum log_level level)
 
 void log_line(enum log_level level, const char *format, ...)
 {
-	static char bytes[LINE_SIZE_MAX];
+	static PAGES_SELDOM char bytes[LINE_SIZE_MAX];
 	struct text line = text_in(bytes, sizeof(bytes));
 	va_list values;
 

@@ -13,6 +13,7 @@
 #include "log.h"
 #include "option_output.h"
 #include "option_table.h"
+#include "pages.h"
 #include "text.h"
 
 #define STATUS_USAGE 2
@@ -131,7 +132,7 @@ void options_parse_file(char *text, size_t size, const char *name)
 static void load_file(void)
 {
 	/* What is longer by one byte may be cut to a whole character of up to four. */
-	static char text[OPTIONS_FILE_MAX + 6];
+	static PAGES_SELDOM char text[OPTIONS_FILE_MAX + 6];
 	const char *given = options.config ? options.config : getenv("QGA_CONF");
 	const char *name = given ? given : option_default(option_row(OPTION_NUMBER(config)));
 	ssize_t size = kernel_file_read(name, 0, text, sizeof(text));

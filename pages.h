@@ -12,6 +12,9 @@
 #define PAGES_ALIGNMENT 65536 /* the largest page of the architectures Linux has */
 #endif
 
+/* Buffers that few requests use stand together, so that what is always in use takes few pages. */
+#define PAGES_SELDOM _Alignas(64)
+
 /* Code that runs between two requests stands together, so that all other can be given up. */
 #define PAGES_IDLE_CODE __attribute__((section(".text.hot.idle"), noinline))
 

@@ -6,6 +6,7 @@
 #include "address.h"
 #include "json.h"
 #include "lines.h"
+#include "pages.h"
 
 #define COLUMNS_MAX 11
 
@@ -84,7 +85,7 @@ static unsigned table_version; /* of IP */
 /* A line of a table; the heading, and what is none, is left out. */
 static void put_row(char *line)
 {
-	static struct field fields[COLUMNS_MAX];
+	static PAGES_SELDOM struct field fields[COLUMNS_MAX];
 	struct field *field = fields;
 	const char *columns = table_version == 4 ? columns_ipv4 : columns_ipv6;
 

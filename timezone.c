@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kernel_file.h"
+#include "pages.h"
 #include "scratch.h"
 #include "text.h"
 
@@ -97,7 +98,7 @@ static bool zone_named_at(const char *name, int64_t now_s, struct zone *zone)
 
 void zone_at(int64_t now_s, struct zone *zone)
 {
-	static char listed[ZONE_NAME_SIZE];
+	static PAGES_SELDOM char listed[ZONE_NAME_SIZE];
 	const char *name = getenv("TZ");
 
 	if (!name) {

@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "error_text.h"
 #include "keys_text.h"
+#include "pages.h"
 #include "passwd.h"
 #include "scratch.h"
 #include "text.h"
@@ -19,11 +20,11 @@
 /* What a child works on. */
 static const char *username;
 static const char *hash;
-static struct account account;
+static PAGES_SELDOM struct account account;
 static const struct json_token *keys;
 static enum keys_change change;
 
-static char said[512]; /* by the child */
+static PAGES_SELDOM char said[512]; /* by the child */
 
 static struct child child = {.output = said, .output_size = sizeof(said), .limit_ms = LIMIT_MS};
 
@@ -107,6 +108,8 @@ static void set_password(struct request *request)
 	password[size] = '\0';
 	if (username[strcspn(username, ":\n")] != '\0') {
 		reply_error(request, "forbidden characters in username");
+	} else if (!is_crypted && strlen(password) != size) {
+		fail_password(request, "it has a NUL character");
 	} else if (strcspn(password, is_crypted ? ":\n" : "\n") != size) {
 		reply_error(request, "forbidden characters in %s password",
 			is_crypted ? "crypted" : "raw");

@@ -11,6 +11,7 @@
 #include "figures.h"
 #include "lines.h"
 #include "open_error.h"
+#include "pages.h"
 #include "text.h"
 
 /* NVM Express Base Specification 2.0: 5.16, Get Log Page, and 5.16.1.3, SMART /
@@ -96,7 +97,7 @@ static void begin_row(const char *name, bool partition)
 
 static void put_disk(void)
 {
-	static struct directory slaves;
+	static PAGES_SELDOM struct directory slaves;
 	const char *slave;
 	char alias[BLOCK_ATTRIBUTE_SIZE]; /* which is the most that the device mapper allows */
 
@@ -130,7 +131,7 @@ static bool is_partition(const char *name, const char *disk)
 
 static void put_partitions(void)
 {
-	static struct directory folder;
+	static PAGES_SELDOM struct directory folder;
 	const char *name;
 
 	if (!block_open_folder(&folder, ""))
@@ -148,7 +149,7 @@ static void put_partitions(void)
 
 static void get_disks(struct request *request)
 {
-	static struct directory folder;
+	static PAGES_SELDOM struct directory folder;
 	const char *name;
 	char value[BLOCK_ATTRIBUTE_SIZE];
 

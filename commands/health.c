@@ -13,6 +13,7 @@
 #include "error_text.h"
 #include "kernel_file.h"
 #include "options.h"
+#include "pages.h"
 #include "state.h"
 #include "text.h"
 
@@ -26,7 +27,7 @@ static const char *worst_status = statuses;
 static uint64_t available_bytes;
 static char boot_id[64];
 
-static char line[512]; /* of a check's file, which is for people */
+static PAGES_SELDOM char line[512]; /* of a check's file, which is for people */
 
 static void put_status(const char *status)
 {

@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "error_text.h"
 #include "kernel_file.h"
+#include "pages.h"
 #include "text.h"
 
 #define STATE "/sys/power/state"
@@ -25,7 +26,7 @@ static const struct sleep_mode {
 };
 
 static const struct sleep_mode *mode; /* that is asked for */
-static char said[512];		      /* by the one who was asked last */
+static PAGES_SELDOM char said[512];   /* by the one who was asked last */
 
 static struct child child = {.output = said, .output_size = sizeof(said)};
 

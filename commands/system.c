@@ -15,6 +15,7 @@
 #include "kernel_file.h"
 #include "log.h"
 #include "os_release.h"
+#include "pages.h"
 #include "rtc.h"
 #include "scratch.h"
 #include "text.h"
@@ -195,7 +196,7 @@ static bool ask_for_shutdown(struct request *request, const struct shutdown_mode
 	/* As QEMU's agent calls it, -h too. */
 	static const char *words[] = {
 		"/sbin/shutdown", "-h", NULL, "+0", "hypervisor initiated shutdown", NULL};
-	static char output[512];
+	static PAGES_SELDOM char output[512];
 	static const struct child child = {
 		.words = words, .output = output, .output_size = sizeof(output)};
 	int signal;

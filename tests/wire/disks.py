@@ -38,7 +38,8 @@ class Disks:
     @property
     def wrapper(self) -> list[str]:
         """The words before a command that run it, as the same process, in the namespace."""
-        return ["nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt", "--"]
+        process = f"/proc/{self.holder.pid}"
+        return ["nsenter", f"--mount={process}/ns/mnt", f"--root={process}/root", "--"]
 
     def run(self, *command: str) -> None:
         subprocess.run([*self.wrapper, *command], check=True, timeout=60)
