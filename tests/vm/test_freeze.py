@@ -54,6 +54,7 @@ class Terminal:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.connect(vm.serial_path)
         self.sock.settimeout(20)
+        self.pending = b""
         script = "exec </dev/ttyS1 >/dev/ttyS1 2>&1; stty -echo; echo ready; exec sh"
         vm.agent().call("guest-exec", path="/bin/sh", arg=["-c", script])
         self.read_to("ready\r\n")
@@ -61,10 +62,10 @@ class Terminal:
 
     def read_to(self, end: str) -> str:
         """What comes before it."""
-        output = b""
-        while not output.endswith(end.encode()):
-            output += self.sock.recv(4096)
-        return output.decode().removesuffix(end)
+        while end.encode() not in self.pending:
+            self.pending += self.sock.recv(4096)
+        output, _, self.pending = self.pending.partition(end.encode())
+        return output.decode()
 
     def run(self, command: str) -> str:
         """A command's output."""
