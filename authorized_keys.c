@@ -60,7 +60,7 @@ bool keys_get(const struct account *account, struct text *text)
 	uid_t owner;
 	int home = open_home(account, &owner);
 	int folder = open_folder(home);
-	int file = text_file_read(folder, FILE_NAME, text);
+	int file = folder < 0 ? -1 : text_file_read(folder, FILE_NAME, text);
 	bool good = file >= 0 && is_sound(file, account);
 	int error = errno;
 
