@@ -82,8 +82,7 @@ static int change_file(int folder, const struct json_token *keys, enum keys_chan
 		return errno;
 	if (change == KEYS_RESET)
 		text.used = 0;
-	if (text.used > 0 && text.bytes[text.used - 1] != '\n')
-		text_put(&text, "\n", 1);
+	text_end_line(&text);
 	for (const struct json_token *key = keys + 1; key < keys + keys->span; key++)
 		changed |= (change == KEYS_REMOVE ? keys_remove : keys_add)(&text, key);
 	return !changed || text_file_replace(folder, FILE_NAME, &text, -1) ? 0 : errno;
@@ -111,5 +110,8 @@ int keys_change(
 		return change == KEYS_REMOVE && errno == ENOENT ? 0 : errno;
 	(void)setfsgid(account->gid);
 	(void)setfsuid(account->uid);
+	/* It tells what it was before; -1 changes nothing. */
+	if ((uid_t)setfsuid((uid_t)-1) != account->uid)
+		return EPERM;
 	return change_file(folder, keys, change);
 }

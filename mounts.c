@@ -1,6 +1,8 @@
 #include "mounts.h"
 
+#include <fcntl.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "lines.h"
@@ -54,6 +56,15 @@ bool mount_parse(char *line, struct mount *mount)
 bool mount_is_btrfs(const struct mount *mount)
 {
 	return text_equals(mount->type, "btrfs");
+}
+
+bool mount_is_seen(const struct mount *mount)
+{
+	struct stat status;
+
+	return mount_is_btrfs(mount) ||
+		(fstatat(AT_FDCWD, mount->point, &status, 0) == 0 &&
+			status.st_dev == mount->device);
 }
 
 static void (*visitor)(const struct mount *mount);

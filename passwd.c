@@ -28,16 +28,22 @@ bool passwd_find(const char *name, struct account *account)
 	return line;
 }
 
-/* Edit the file in folder. Returns 0 or errno. */
-static int edit_file(int folder, const char *file, const char *name, const char *const values[2])
+/* Edit the file in folder, or add what it lacks. Returns 0 or errno. */
+static int edit_file(
+	int folder, const char *file, const char *name, const char *const values[2], bool may_add)
 {
 	struct text text;
 	int old = text_file_read(folder, file, &text);
 
 	if (old < 0)
 		return errno == ENOENT ? PASSWD_NO_USER : errno;
-	if (!passwd_edit(&text, name, values))
-		return PASSWD_NO_USER;
+	if (!passwd_edit(&text, name, values)) {
+		if (!may_add)
+			return PASSWD_NO_USER;
+		/* As chpasswd(8) does. */
+		text_end_line(&text);
+		text_format(&text, "%s:%s:%s:0:99999:7:::\n", name, values[0], values[1]);
+	}
 	return text_file_replace(folder, file, &text, old) ? 0 : errno;
 }
 
@@ -58,6 +64,8 @@ int passwd_set_hash(const char *name, const char *hash)
 {
 	int folder = open("/etc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const char *values[2] = {hash};
+	struct account account;
+	bool is_shadowed = passwd_find(name, &account) && account.is_shadowed;
 	struct timespec now;
 	char day[DIGITS_MAX + 1];
 	int error;
@@ -67,7 +75,7 @@ int passwd_set_hash(const char *name, const char *hash)
 	clock_gettime(CLOCK_REALTIME, &now);
 	text_print(day, sizeof(day), "%lld", (long long)now.tv_sec / DAY_S);
 	values[1] = day; /* of the last change */
-	error = edit_file(folder, "shadow", name, values);
+	error = edit_file(folder, "shadow", name, values, is_shadowed);
 	values[1] = NULL;
-	return error == PASSWD_NO_USER ? edit_file(folder, "passwd", name, values) : error;
+	return error == PASSWD_NO_USER ? edit_file(folder, "passwd", name, values, false) : error;
 }

@@ -12,7 +12,8 @@ bool passwd_parse_line(const char *line, const char *name, struct account *accou
 
 	if (!at || *at != ':' || strchr(name, ':'))
 		return false;
-	at = strchr(at + 1, ':');
+	account->is_shadowed = text_after(++at, "x:");
+	at = strchr(at, ':');
 	for (int i = 0; i < 2; i++) {
 		at = at ? parse_unsigned(at + 1, &ids[i]) : NULL;
 		if (!at || *at != ':' || ids[i] >= UINT32_MAX)

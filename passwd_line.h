@@ -9,6 +9,7 @@
 struct account {
 	uid_t uid;
 	gid_t gid;
+	bool is_shadowed; /* its password is in shadow(5) */
 	char home[PATH_MAX];
 };
 

@@ -22,6 +22,12 @@ void text_put(struct text *text, const char *bytes, size_t size)
 	text->bytes[text->used] = '\0';
 }
 
+void text_end_line(struct text *text)
+{
+	if (text->used > 0 && text->bytes[text->used - 1] != '\n')
+		text_put(text, "\n", 1);
+}
+
 static void put_to_text(void *to, const char *bytes, size_t size)
 {
 	text_put(to, bytes, size);

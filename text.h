@@ -31,6 +31,9 @@ void text_vformat(struct text *text, const char *format, va_list values);
 /* Append a number of 16 bits in hexadecimal, with this many digits at least. */
 void text_put_hex(struct text *text, unsigned value, unsigned digits);
 
+/* End its last line, if there is one that has no newline. */
+void text_end_line(struct text *text);
+
 /* One call: build buffer from format. Returns false if it was cut. */
 bool text_print(char *buffer, size_t size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

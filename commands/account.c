@@ -169,7 +169,9 @@ static int change_keys(int report)
 static bool are_keys(struct request *request)
 {
 	for (const struct json_token *key = keys + 1; key < keys + keys->span; key++) {
-		if (key->size == 0 || *key->text == '#' || memchr(key->text, '\n', key->size)) {
+		char first = key->text[strspn(key->text, " \t")];
+
+		if (first == '\0' || first == '#' || memchr(key->text, '\n', key->size)) {
 			reply_error(request, "invalid OpenSSH public key: '%s'", key->text);
 			return false;
 		}

@@ -53,13 +53,13 @@ static dev_t block_device(const struct mount *mount)
 	return mount->device;
 }
 
-static void put_usage(const char *path)
+static void put_usage(const struct mount *mount)
 {
 	struct statfs usage;
 	uint64_t unit;
 	uint64_t used;
 
-	if (statfs(path, &usage) != 0)
+	if (!mount_is_seen(mount) || statfs(mount->point, &usage) != 0)
 		return;
 	unit = (uint64_t)(usage.f_frsize ? usage.f_frsize : usage.f_bsize);
 	used = usage.f_blocks - usage.f_bfree;
@@ -81,7 +81,7 @@ static void put_filesystem(const struct mount *mount)
 	json_member_text("name", block_find(BLOCK_NUMBERS, number) ? block.name : number);
 	json_member_text("mountpoint", mount->point);
 	json_member_text("type", mount->type);
-	put_usage(mount->point);
+	put_usage(mount);
 	json_put_key("disk");
 	block_put_addresses(number);
 	json_end('}');
@@ -94,16 +94,18 @@ static void get_fsinfo(struct request *request)
 
 /* ---- Giving unused blocks back ---- */
 
-static const char *trimmed; /* the mount point */
+static const struct mount *trimmed;
 static uint64_t trimmed_minimum;
 
 static int trim(int report)
 {
 	struct fstrim_range range = {.len = UINT64_MAX, .minlen = trimmed_minimum};
-	int file = kernel_file_open(trimmed, 0);
+	int file = kernel_file_open(trimmed->point, 0);
 
 	if (file < 0)
 		return child_fail(report, "failed to open: %s", error_text(errno));
+	if (!mount_is_seen(trimmed))
+		return child_fail(report, "failed to open: another is mounted over it");
 	if (syscall(SYS_ioctl, file, FITRIM, &range) == 0) {
 		(void)write(report, &range, sizeof(range));
 		return 0;
@@ -126,10 +128,10 @@ static void trim_filesystem(const struct mount *mount)
 
 	if (!is_first(mount))
 		return;
-	trimmed = mount->point;
+	trimmed = mount;
 	status = child_run(&child);
 	json_begin('{');
-	json_member_text("path", trimmed);
+	json_member_text("path", mount->point);
 	if (status == 0) {
 		json_member_uint("trimmed", output.range.len);
 		json_member_uint("minimum", output.range.minlen);

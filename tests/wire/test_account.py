@@ -151,6 +151,20 @@ def test_passwd_without_shadow(machine: Machine) -> None:
 
 
 @pytest.mark.ours
+def test_shadow_that_lacks_a_line(machine: Machine) -> None:
+    """A hash that passwd keeps in shadow goes there, also where shadow has no line for it yet."""
+    passwd = (machine.etc / "passwd").read_bytes()
+    machine.set_hash("home", HASH)
+    day = int(time.time()) // 86400
+    lines = (machine.etc / "shadow").read_text().splitlines()
+    assert lines[-1] == f"home:{HASH}:{day}:0:99999:7:::"
+    assert (machine.etc / "passwd").read_bytes() == passwd
+    machine.set_hash("home", "other")
+    lines[-1] = lines[-1].replace(HASH, "other")
+    assert (machine.etc / "shadow").read_text().splitlines() == lines
+
+
+@pytest.mark.ours
 def test_unknown_user(machine: Machine) -> None:
     """A user whom nobody knows is an error, and no file is touched or left behind."""
     before = {path: (path.stat().st_ino, path.read_bytes()) for path in machine.etc.iterdir()}
