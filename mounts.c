@@ -1,8 +1,6 @@
 #include "mounts.h"
 
-#include <fcntl.h>
 #include <stdint.h>
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "lines.h"
@@ -56,15 +54,6 @@ bool mount_parse(char *line, struct mount *mount)
 bool mount_is_btrfs(const struct mount *mount)
 {
 	return text_equals(mount->type, "btrfs");
-}
-
-bool mount_is_seen(const struct mount *mount)
-{
-	struct stat status;
-
-	return mount_is_btrfs(mount) ||
-		(fstatat(AT_FDCWD, mount->point, &status, 0) == 0 &&
-			status.st_dev == mount->device);
 }
 
 static void (*visitor)(const struct mount *mount);

@@ -20,8 +20,6 @@ bool mount_parse(char *line, struct mount *mount);
 
 /* Has it no block device's number, because it may lie on several? */
 bool mount_is_btrfs(const struct mount *mount);
-/* Is it what its mount point shows, with no other filesystem mounted over it? */
-bool mount_is_seen(const struct mount *mount);
 
 /* Call visit for each mount of a filesystem on a block device and of btrfs, in the order of the
  * table. What visit calls must leave the scratch buffer alone. False, with errno, if the table

@@ -53,13 +53,23 @@ static dev_t block_device(const struct mount *mount)
 	return mount->device;
 }
 
+/* Is it what its mount point shows, with no other filesystem mounted over it? */
+static bool is_seen(const struct mount *mount)
+{
+	struct stat status;
+
+	return mount_is_btrfs(mount) ||
+		(fstatat(AT_FDCWD, mount->point, &status, 0) == 0 &&
+			status.st_dev == mount->device);
+}
+
 static void put_usage(const struct mount *mount)
 {
 	struct statfs usage;
 	uint64_t unit;
 	uint64_t used;
 
-	if (!mount_is_seen(mount) || statfs(mount->point, &usage) != 0)
+	if (!is_seen(mount) || statfs(mount->point, &usage) != 0)
 		return;
 	unit = (uint64_t)(usage.f_frsize ? usage.f_frsize : usage.f_bsize);
 	used = usage.f_blocks - usage.f_bfree;
@@ -104,7 +114,7 @@ static int trim(int report)
 
 	if (file < 0)
 		return child_fail(report, "failed to open: %s", error_text(errno));
-	if (!mount_is_seen(trimmed))
+	if (!is_seen(trimmed))
 		return child_fail(report, "failed to open: another is mounted over it");
 	if (syscall(SYS_ioctl, file, FITRIM, &range) == 0) {
 		(void)write(report, &range, sizeof(range));
